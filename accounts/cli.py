@@ -1,0 +1,27 @@
+"""The actor behind a management command."""
+
+import getpass
+import os
+import socket
+
+from accounts.models import User
+from audit.actor import Actor, Channel
+
+
+def operating_system_user() -> str:
+    """The name of the operating-system user, or its number where it has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a passwd entry
+        return f"uid {os.getuid()}"
+
+
+def cli_actor(user: User | None = None) -> Actor:
+    """Whoever runs this command: the operating-system user, or the operator named by `--as`."""
+    system_user = operating_system_user()
+    return Actor(
+        channel=Channel.CLI,
+        label=user.get_username() if user else f"{system_user} (shell)",
+        user=user,
+        context={"os_user": system_user, "host": socket.gethostname()},
+    )

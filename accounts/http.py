@@ -1,0 +1,105 @@
+"""Who may reach a console page: one decorator, in the contract's order of refusals."""
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Concatenate
+
+from django.contrib import admin
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render, resolve_url
+from django.utils.cache import add_never_cache_headers
+from django.utils.http import urlencode
+from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
+from django_htmx.middleware import HtmxDetails
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from audit.actor import Actor
+
+
+class ConsoleRequest(HttpRequest):
+    """A request as the console's middleware leaves it (for type checkers)."""
+
+    user: "User"
+    htmx: HtmxDetails
+    request_id: str
+    active_env: str
+    actor: "Actor"
+
+
+View = Callable[Concatenate[ConsoleRequest, ...], HttpResponse]
+
+
+def operator_view(
+    *, methods: tuple[str, ...], permission: str | None, page: str | None = None
+) -> Callable[[View], View]:
+    """Let a signed-in operator with `permission` through; refuse others as the contract says.
+
+    CSRF was checked before (the middleware). Then, in this order: signed out, 405, 403. `page` is
+    where a signed-out visitor is brought after signing in (a page, never a POST's address); None
+    is for pages, which bring back to themselves.
+    """
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def inner(request: ConsoleRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            response = _refusal(request, methods, permission, page)
+            if response is None:
+                response = view(request, *args, **kwargs)
+            add_never_cache_headers(response)
+            return response
+
+        return inner
+
+    return decorate
+
+
+def _refusal(
+    request: ConsoleRequest, methods: tuple[str, ...], permission: str | None, page: str | None
+) -> HttpResponse | None:
+    if not (request.user.is_active and request.user.is_staff):
+        return sign_in_first(request, page or request.get_full_path())
+    if request.method not in methods:
+        response = refuse(request, 405, f"This address takes {' or '.join(methods)} only.")
+        response["Allow"] = ", ".join(methods)
+        return response
+    if permission and not request.user.has_perm(permission):
+        return refuse(request, 403, "Your role may not see this page.")
+    return None
+
+
+def sign_in_first(request: ConsoleRequest, page: str) -> HttpResponse:
+    """302 to the login page; for HTMX 401, because an XHR follows a 302 before htmx sees it."""
+    page = resolve_url(page)
+    if not request.htmx:
+        return redirect_to_login(page)
+    current = request.htmx.current_url_abs_path
+    response = HttpResponseClientRedirect(
+        f"{resolve_url('admin:login')}?{urlencode({'next': current or page})}"
+    )
+    response.status_code = 401
+    return response
+
+
+def refuse(request: HttpRequest, status: int, message: str, **context: Any) -> HttpResponse:
+    """An answer of this status whose message the operator sees.
+
+    For HTMX it lands in the page's message area, else it is a page of its own.
+    """
+    context |= {"message": message, "status": status}
+    if getattr(request, "htmx", False):
+        response = render(request, "console/_message.html", context, status=status)
+        return retarget(reswap(response, "innerHTML"), "#console-messages")
+    context = admin.site.each_context(request) | {"title": TITLES[status]} | context
+    return render(request, "console/refused.html", context, status=status)
+
+
+TITLES = {
+    400: "Not understood",
+    403: "Not allowed",
+    404: "Not here",
+    405: "Not this way",
+    409: "Nothing was changed",
+    503: "Database unavailable",
+}

@@ -1,0 +1,48 @@
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+
+from audit.models import AuditEntry
+from audit.sentences import sentence
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(admin.ModelAdmin):
+    """The log, to read. Nobody adds, changes or deletes a row here."""
+
+    list_display = ("when", "what", "channel", "action", "details")
+    list_display_links = None
+    list_filter = ("action", "channel")
+    search_fields = ("target_id", "actor")
+    ordering = ("-id",)
+    list_per_page = 50
+    show_full_result_count = False
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        return False
+
+    @admin.display(ordering="created_at")
+    def when(self, entry: AuditEntry) -> Any:
+        return render_to_string("console/_when.html", {"time": entry.created_at})
+
+    @admin.display
+    def what(self, entry: AuditEntry) -> str:
+        return sentence(entry)
+
+    @admin.display
+    def details(self, entry: AuditEntry) -> Any:
+        shown = {
+            "payload": json.dumps(entry.payload, ensure_ascii=False),
+            "context": json.dumps(entry.context, ensure_ascii=False) if entry.context else "",
+        }
+        return render_to_string("audit/_details.html", shown)

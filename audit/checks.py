@@ -1,0 +1,34 @@
+"""System checks of the audit log."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.checks import CheckMessage, Error
+from django.db import DatabaseError, connections
+
+from audit import triggers
+
+
+def triggers_are_in_place(
+    app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """audit.E001: the log can be rewritten. Runs only where a database is asked for."""
+    problems: list[CheckMessage] = []
+    for alias in databases or []:
+        connection = connections[alias]
+        try:
+            with connection.cursor() as cursor:
+                tables = connection.introspection.table_names(cursor)
+            # A database before its first migration has nothing to guard.
+            missing = triggers.missing(connection) if triggers.GUARDED_TABLES[0] in tables else []
+        except DatabaseError:
+            continue
+        if missing:
+            problems.append(
+                Error(
+                    f"The audit log is not append-only: {', '.join(missing)} missing.",
+                    hint="Run manage.py migrate: it installs the triggers again.",
+                    id="audit.E001",
+                )
+            )
+    return problems

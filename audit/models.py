@@ -1,0 +1,65 @@
+"""The append-only log (runbook section 4)."""
+
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+from audit.actor import Channel
+
+
+class AppendOnly(Exception):
+    """Someone tried to change or to remove an audit row through the ORM."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__("audit rows are never changed and never deleted")
+
+
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise AppendOnly
+
+    def delete(self) -> NoReturn:
+        raise AppendOnly
+
+
+class AuditEntry(models.Model):
+    """One act. Written by `audit.services.record` alone."""
+
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    admin = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    actor = models.CharField(max_length=200)
+    channel = models.CharField(max_length=16, choices=Channel.choices)
+    action = models.CharField(max_length=64)
+    target_type = models.CharField(max_length=32)
+    target_id = models.CharField(max_length=200)
+    payload = models.JSONField()
+    context = models.JSONField(default=dict)
+    change_id = models.UUIDField(null=True, unique=True)
+
+    objects = AuditQuerySet.as_manager()
+
+    class Meta:
+        db_table = "console_audit_log"
+        default_permissions = ("view",)
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit log"
+        indexes = [
+            models.Index(fields=["action", "-id"], name="audit_action"),
+            models.Index(fields=["target_type", "target_id", "-id"], name="audit_target"),
+            models.Index(fields=["-created_at"], name="audit_created_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target_id} by {self.actor}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnly
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnly

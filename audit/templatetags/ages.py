@@ -1,0 +1,6 @@
+from django import template
+
+from audit.ages import age
+
+register = template.Library()
+register.filter("age", age)

@@ -1,0 +1,148 @@
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from accounts.http import ConsoleRequest, refuse
+from flags import bulk
+from flags.declarations import Risk
+from flags.listing import FlagChangeList, RiskFilter, SourceFilter, ValueFilter, listed_flags
+from flags.models import DeclaredFlag
+from flags.rows import orphans
+from flags.state import environment, read_states
+from flags.sync import plan_sync
+
+# One row more would not tell the operator more.
+SHOWN_REFUSALS = 10
+
+
+@admin.register(DeclaredFlag)
+class DeclaredFlagAdmin(admin.ModelAdmin):
+    """The flags page. Rows are drawn by `_flag_row.html`; the columns here give headers and sorting."""
+
+    list_display = ("flag", "value", "source", "risk_level", "last_change", "shadows")
+    list_display_links = None
+    list_filter = (RiskFilter, ValueFilter, SourceFilter)
+    search_fields = ("flag_key", "description")
+    search_help_text = "Flag or words of its description"
+    ordering = ("flag_key",)
+    list_per_page = 100
+    list_max_show_all = 100
+    actions = ("flip_on", "flip_off")
+    actions_selection_counter = True
+
+    def has_add_permission(self, request: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: Any, obj: DeclaredFlag | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: Any, obj: DeclaredFlag | None = None) -> bool:
+        return False
+
+    def has_flip_permission(self, request: ConsoleRequest) -> bool:
+        return any(request.user.has_perm(f"flags.flip_{risk}") for risk in Risk)
+
+    def get_changelist(self, request: Any, **kwargs: Any) -> type[FlagChangeList]:
+        return FlagChangeList
+
+    def get_queryset(self, request: ConsoleRequest) -> QuerySet[DeclaredFlag]:  # type: ignore[override]
+        return listed_flags(request.active_env)
+
+    def changelist_view(
+        self, request: ConsoleRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:  # type: ignore[override]
+        if request.method == "GET":
+            where = environment(request.active_env)
+            extra_context = {
+                "title": "Feature flags",
+                "environment": where,
+                "orphans": orphans(where.name, list(where.declarations)),
+                "out_of_step": where.is_own and plan_sync(where.declarations, where.name),
+                **(extra_context or {}),
+            }
+        return super().changelist_view(request, extra_context)
+
+    @admin.display(ordering="flag_key")
+    def flag(self, flag: DeclaredFlag) -> str:
+        return flag.flag_key
+
+    @admin.display(ordering="on")
+    def value(self, flag: DeclaredFlag) -> bool:
+        return bool(flag.on)
+
+    @admin.display(ordering="source")
+    def source(self, flag: DeclaredFlag) -> str:
+        return flag.source
+
+    @admin.display(description="risk", ordering="risk_rank")
+    def risk_level(self, flag: DeclaredFlag) -> str:
+        return flag.risk
+
+    @admin.display(description="last changed", ordering="changed_at")
+    def last_change(self, flag: DeclaredFlag) -> Any:
+        return flag.changed_at
+
+    @admin.display(description="beneath it")
+    def shadows(self, flag: DeclaredFlag) -> bool:
+        return flag.default_value
+
+    @admin.action(description="Flip on", permissions=["flip"])
+    def flip_on(self, request: ConsoleRequest, flags: QuerySet[DeclaredFlag]) -> Any:
+        return self._flip_many(request, flags, value=True)
+
+    @admin.action(description="Flip off", permissions=["flip"])
+    def flip_off(self, request: ConsoleRequest, flags: QuerySet[DeclaredFlag]) -> Any:
+        return self._flip_many(request, flags, value=False)
+
+    def _flip_many(
+        self, request: ConsoleRequest, flags: QuerySet[DeclaredFlag], *, value: bool
+    ) -> HttpResponse | None:
+        """The confirmation page; once its plan comes back, the flips themselves."""
+        if "plan" in request.POST:
+            return self._apply(request, value=value)
+        keys = flags.order_by("flag_key").values_list("flag_key", flat=True)
+        states = read_states(request.active_env, list(keys))
+        planned = bulk.plan(states.values(), value, request.actor)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Flip {'on' if value else 'off'} in {request.active_env}?",
+            "action": request.POST["action"],
+            "selected": request.POST.getlist("_selected_action")[0],
+            "changes": [flip for flip in planned if flip.changes],
+            "already": [flip for flip in planned if flip.already and not flip.refusal],
+            "refused": [flip for flip in planned if flip.refusal],
+            "plan": bulk.pack(request.active_env, value, planned),
+        }
+        return render(request, "flags/confirm_flips.html", context)
+
+    def _apply(self, request: ConsoleRequest, *, value: bool) -> HttpResponse | None:
+        try:
+            packed = bulk.unpack(request.POST["plan"])
+        except ValueError:
+            return refuse(request, 400, "The plan was not understood. Nothing was changed.")
+        if packed.value is not value:
+            return refuse(request, 400, "The plan belongs to another action. Nothing was changed.")
+        if packed.env != request.active_env:
+            return refuse(
+                request,
+                409,
+                f"This plan was made for {packed.env}, and {request.active_env} is active now. "
+                "Nothing was changed.",
+            )
+        self._tell(request, packed, bulk.apply(packed, request.actor))
+        return None
+
+    def _tell(self, request: ConsoleRequest, packed: bulk.Packed, result: bulk.BulkResult) -> None:
+        word = "on" if packed.value else "off"
+        if result.done:
+            messages.success(request, f"{len(result.done)} flags are {word} in {packed.env} now.")
+        if result.already:
+            messages.info(request, f"{len(result.already)} flags were {word} already.")
+        for key, reason in result.refused[:SHOWN_REFUSALS]:
+            messages.error(request, f"{key}: {reason}")
+        if len(result.refused) > SHOWN_REFUSALS:
+            more = len(result.refused) - SHOWN_REFUSALS
+            messages.error(request, f"{more} more flags were refused.")

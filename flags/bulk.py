@@ -1,0 +1,108 @@
+"""Many flips at once: the plan that the confirmation page shows, and its application.
+
+The page posts its plan back as one packed field (Django refuses a form of more than 1,000 fields).
+The plan carries what was seen of each flag, so each flip is checked again on its own.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.db import DatabaseError
+
+from audit.actor import Actor
+from flags import policy
+from flags.errors import FlipRefused, UndeclaredFlag
+from flags.layers import Source
+from flags.services import Outcome, flip, is_seen_token
+from flags.state import FlagState
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFlip:
+    """What a bulk action will do with one flag. `refusal` says why it will not."""
+
+    state: FlagState
+    value: bool
+    refusal: str = ""
+
+    @property
+    def already(self) -> bool:
+        return self.state.source is Source.DB and self.state.value == self.value
+
+    @property
+    def pins(self) -> bool:
+        return not self.already and self.state.value == self.value
+
+    @property
+    def changes(self) -> bool:
+        return not self.refusal and not self.already
+
+
+@dataclass(slots=True)
+class BulkResult:
+    """Flag keys by what became of them; `refused` with the reason."""
+
+    done: list[str] = field(default_factory=list)
+    already: list[str] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A plan as it travels through the form: flag key and `seen` of each flag."""
+
+    env: str
+    value: bool
+    flags: list[tuple[str, str]]
+
+
+def plan(states: Iterable[FlagState], value: bool, actor: Actor) -> list[PlannedFlip]:
+    """What flipping these flags to `value` would do, for this actor. Writes nothing."""
+    return [PlannedFlip(state, value, _refusal(state, actor)) for state in states]
+
+
+def _refusal(state: FlagState, actor: Actor) -> str:
+    try:
+        policy.check_role(actor, state.declaration.risk)
+        policy.check_elevation(actor, state.declaration.risk)
+    except FlipRefused as refused:
+        return str(refused)
+    return ""
+
+
+def pack(env: str, value: bool, planned: Iterable[PlannedFlip]) -> str:
+    """The flips that a plan would make, as one form field."""
+    flags = [(flip.state.key, flip.state.seen) for flip in planned if flip.changes]
+    return json.dumps({"env": env, "value": value, "flags": flags}, separators=(",", ":"))
+
+
+def unpack(text: str) -> Packed:
+    """The reverse of `pack`. Raises ValueError for anything that `pack` did not write."""
+    try:
+        data = json.loads(text)
+        packed = Packed(data["env"], data["value"], [(key, seen) for key, seen in data["flags"]])
+    except (TypeError, KeyError, RecursionError) as error:
+        raise ValueError("not a packed plan") from error
+    texts = [packed.env, *(part for flag in packed.flags for part in flag)]
+    if not isinstance(packed.value, bool) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("not a packed plan")
+    if not all(is_seen_token(seen) for _, seen in packed.flags):
+        raise ValueError("not a packed plan")
+    return packed
+
+
+def apply(packed: Packed, actor: Actor) -> BulkResult:
+    """Flip each flag in a transaction of its own: one that is refused holds up no other."""
+    result = BulkResult()
+    for key, seen in packed.flags:
+        try:
+            done = flip(key, packed.env, packed.value, actor=actor, seen=seen)
+        except (FlipRefused, UndeclaredFlag) as refused:
+            result.refused.append((key, str(refused)))
+        except DatabaseError:
+            result.refused.append((key, "the database did not answer: look before you try again"))
+        else:
+            which = result.already if done.outcome is Outcome.ALREADY else result.done
+            which.append(key)
+    return result

@@ -1,0 +1,64 @@
+"""Config vars: the ``FLAG_*`` environment variables of this deployment (runbook section 1).
+
+The one module of the project that reads ``FLAG_`` from the environment. Plain Python.
+"""
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "FLAG_"
+SWITCH = "FLAG_CONSOLE_FEATURE_FLAGS_DB"
+"""Turns the DB layer on. Never a flag, never declarable."""
+
+_WORDS = {
+    **dict.fromkeys(("1", "true", "on", "yes"), True),
+    **dict.fromkeys(("0", "false", "off", "no"), False),
+}
+_warned: set[tuple[str, str]] = set()
+
+
+def parse_bool(text: str) -> bool | None:
+    """True or False for 1/0, true/false, on/off, yes/no in any case; None for anything else."""
+    return _WORDS.get(text.strip().lower())
+
+
+def name_of(key: str) -> str:
+    """The variable that speaks for flag `key`: ``FLAG_<UPPER_FLAG_KEY>``."""
+    return PREFIX + key.upper()
+
+
+def read(keys: Iterable[str], environ: Mapping[str, str] | None = None) -> dict[str, bool]:
+    """What the environment says of each of `keys`; keys it does not mention are left out.
+
+    A value that is not understood is left out too, with one warning per process, so that the next
+    layer answers.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, bool] = {}
+    for key in keys:
+        name = name_of(key)
+        text = environ.get(name)
+        if text is None or name == SWITCH:
+            continue
+        value = parse_bool(text)
+        if value is None:
+            _warn_once(name, text)
+        else:
+            values[key] = value
+    return values
+
+
+def not_understood(keys: Iterable[str], environ: Mapping[str, str] | None = None) -> list[str]:
+    """The names of the variables of `keys` whose value is no boolean."""
+    environ = os.environ if environ is None else environ
+    names = (name_of(key) for key in keys)
+    return [name for name in names if name in environ and parse_bool(environ[name]) is None]
+
+
+def _warn_once(name: str, text: str) -> None:
+    if (name, text) not in _warned:
+        _warned.add((name, text))
+        logger.warning("%s is ignored: its value is no boolean (1/0, true/false, …)", name)

@@ -1,0 +1,119 @@
+"""The flags page as a stock changelist: its query, its rows, its filters."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import (
+    Case,
+    CharField,
+    Exists,
+    IntegerField,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce
+
+from accounts.http import ConsoleRequest
+from flags.declarations import Risk
+from flags.layers import Source
+from flags.models import DeclaredFlag, FeatureFlag
+from flags.rows import build_rows
+from flags.state import Environment, environment
+
+_RISKS = list(Risk)
+
+
+def listed_flags(name: str) -> QuerySet[DeclaredFlag]:
+    """The declared flags of environment `name`, with `on`, `source`, `risk_rank` and `changed_at`.
+
+    The annotations serve filters and sorting, with the layers' rule as SQL; what a row shows comes
+    from `flags.state`. For the deployment's own environment the YAML decides which flags there are
+    and what their defaults are, even before `sync_flags` ran.
+    """
+    where = environment(name, () if name != settings.CONSOLE_ENV else None)
+    flags = DeclaredFlag.objects.filter(env=name)
+    if where.is_own:
+        flags = flags.filter(flag_key__in=list(where.declarations))
+    row = FeatureFlag.objects.filter(flag_key=OuterRef("flag_key"), env=name)
+    layers = _env_and_yaml(where)
+    if where.db_layer:
+        from_db = [When(Exists(row), then=Value(Source.DB.value))]
+        on = Coalesce(Subquery(row.values("value")[:1]), layers)
+    else:
+        from_db, on = [], layers
+    return flags.annotate(
+        on=on,
+        source=Case(
+            *from_db,
+            When(flag_key__in=list(where.config_vars or ()), then=Value(Source.ENV.value)),
+            default=Value(Source.YAML.value),
+            output_field=CharField(),
+        ),
+        risk_rank=Case(
+            *(When(risk=risk, then=Value(rank)) for rank, risk in enumerate(_RISKS)),
+            output_field=IntegerField(),
+        ),
+        changed_at=Subquery(row.values("updated_at")[:1]),
+    )
+
+
+def _env_and_yaml(where: Environment) -> Case:
+    """1 or 0: what the layers below the DB rows answer."""
+    said = where.config_vars or {}
+    default: Any = Case(When(default_value=True, then=Value(1)), default=Value(0))
+    if where.is_own:
+        on_in_yaml = [key for key, flag in where.declarations.items() if flag.default]
+        default = Case(When(flag_key__in=on_in_yaml, then=Value(1)), default=Value(0))
+    return Case(
+        When(flag_key__in=[key for key, on in said.items() if on], then=Value(1)),
+        When(flag_key__in=[key for key, on in said.items() if not on], then=Value(0)),
+        default=default,
+        output_field=IntegerField(),
+    )
+
+
+class FlagChangeList(ChangeList):
+    """Adds `rows`, what the page's rows show, to a page of results."""
+
+    def get_results(self, request: ConsoleRequest) -> None:  # type: ignore[override]
+        super().get_results(request)
+        self.rows = build_rows(self.result_list, request.active_env, request.actor)
+
+
+class RiskFilter(admin.SimpleListFilter):
+    title = "risk"
+    parameter_name = "risk"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        return [(risk.value, risk.value) for risk in Risk]
+
+    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(risk=self.value()) if self.value() else queryset
+
+
+class ValueFilter(admin.SimpleListFilter):
+    title = "value"
+    parameter_name = "value"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        return [("on", "on"), ("off", "off")]
+
+    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wanted = {"on": 1, "off": 0}.get(self.value() or "")
+        return queryset if wanted is None else queryset.filter(on=wanted)
+
+
+class SourceFilter(admin.SimpleListFilter):
+    title = "source"
+    parameter_name = "source"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        return [(source.value, source.value) for source in Source]
+
+    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(source=self.value()) if self.value() else queryset

@@ -1,0 +1,65 @@
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.cli import cli_actor
+from accounts.models import User
+from flags.errors import FlipRefused, UndeclaredFlag
+from flags.services import Flip, Outcome, flip
+from flags.state import FlagState, read_state
+
+
+class Command(BaseCommand):
+    help = "Flip one flag, by the same rules and with the same audit row as the console."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("key")
+        parser.add_argument("to", choices=["on", "off"])
+        parser.add_argument("--env", required=True, choices=settings.CONSOLE_ENVIRONMENTS)
+        parser.add_argument("--reason", required=True, help="kept in the audit log")
+        parser.add_argument("--incident", default="", help="the incident's number, for the log")
+        parser.add_argument("--as", dest="name", default="", help="the operator who acts")
+        parser.add_argument("--yes", action="store_true", help="do not ask on the terminal")
+
+    def handle(self, *, key: str, to: str, env: str, name: str, **options: Any) -> None:
+        if not options["reason"].strip():
+            raise CommandError("--reason is empty: say why, the audit log keeps it.")
+        actor = cli_actor(self._operator(name) if name else None)
+        try:
+            state = read_state(key, env)
+            if not options["yes"] and sys.stdin is not None and sys.stdin.isatty():
+                self._ask(state, to)
+            done = flip(
+                key,
+                env,
+                to == "on",
+                actor=actor,
+                seen=state.seen,
+                reason=options["reason"].strip(),
+                incident=options["incident"].strip(),
+            )
+        except (FlipRefused, UndeclaredFlag) as refused:
+            raise CommandError(str(refused)) from refused
+        self.stdout.write(_sentence(done))
+
+    def _operator(self, name: str) -> User:
+        try:
+            return User.objects.get(username=name, is_active=True)
+        except User.DoesNotExist:
+            raise CommandError(f"There is no active operator {name!r}.") from None
+
+    def _ask(self, state: FlagState, to: str) -> None:
+        now = "on" if state.value else "off"
+        question = f"{state.key} is {now} in {state.env} ({state.source}). Turn it {to}? [y/N] "
+        if input(question).strip().lower() not in ("y", "yes"):
+            raise CommandError("Nothing was changed.")
+
+
+def _sentence(done: Flip) -> str:
+    state, word = done.state, "on" if done.state.value else "off"
+    if done.outcome is Outcome.ALREADY:
+        return f"{state.key} is already {word} in {state.env}; nothing was written."
+    verb = "pinned" if done.outcome is Outcome.PINNED else "turned"
+    return f"{state.key} {verb} {word} in {state.env}."

@@ -1,0 +1,44 @@
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from flags import declarations
+from flags.declarations import DeclarationsError
+from flags.sync import plan_sync, sync_flags
+
+
+class Command(BaseCommand):
+    help = "Write what this deployment declares (the flags YAML file) into the database."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--env",
+            action="append",
+            choices=settings.ENVIRONMENTS,
+            help="default: this deployment's own; another one only under DEBUG; may be repeated",
+        )
+        parser.add_argument(
+            "--check", action="store_true", help="write nothing; fail if something is out of step"
+        )
+
+    def handle(self, *, env: list[str] | None, check: bool, **options: Any) -> None:
+        try:
+            declared = declarations.load(settings.FEATURE_FLAGS_FILE)
+        except DeclarationsError as error:
+            raise CommandError(f"The flags file is refused:\n{error}") from error
+        out_of_step = False
+        for name in dict.fromkeys(env or [settings.CONSOLE_ENV]):
+            if name != settings.CONSOLE_ENV and not settings.DEBUG:
+                raise CommandError(
+                    f"This deployment runs in {settings.CONSOLE_ENV} and speaks for it alone: "
+                    f"run sync_flags where {name} runs."
+                )
+            if check:
+                plan = plan_sync(declared, name)
+                out_of_step |= bool(plan)
+            else:
+                plan = sync_flags(declared, name, release=settings.RELEASE)
+            self.stdout.write(f"{name}: {plan or f'{len(declared)} flags, nothing to change'}")
+        if out_of_step:
+            raise CommandError("The database is out of step with the flags file.")

@@ -1,0 +1,42 @@
+"""Who may do what with flags (runbook section 5; the table in DESIGN, Roles)."""
+
+from audit.actor import Actor, Channel
+from flags.declarations import Risk
+from flags.errors import ElevationRequired, RoleForbidden
+
+VIEW = "flags.view_declaredflag"
+_MINIMUM_ROLE = {Risk.LOW: "ops", Risk.MEDIUM: "superadmin", Risk.HIGH: "superadmin"}
+
+
+def may_flip(actor: Actor, risk: Risk) -> bool:
+    """Whether the actor's role may flip flags of this risk, elevation aside.
+
+    Without a user only the command line may: whoever has the shell has the database too.
+    """
+    if actor.user is None:
+        return actor.channel is Channel.CLI
+    return actor.user.is_active and actor.user.has_perm(f"flags.flip_{risk}")
+
+
+def check_role(actor: Actor, risk: Risk) -> None:
+    """Raises RoleForbidden where the actor's role may not flip flags of this risk."""
+    if not may_flip(actor, risk):
+        raise RoleForbidden(
+            f"Flags of {risk} risk need the role {_MINIMUM_ROLE[risk]}: "
+            f"{actor.label} may not flip this one."
+        )
+
+
+def needs_elevation(risk: Risk) -> bool:
+    return risk is Risk.HIGH
+
+
+def check_elevation(actor: Actor, risk: Risk) -> None:
+    """Raises ElevationRequired for high risk without a fresh TOTP proof.
+
+    `is_superuser` passes every permission check, so this is asked of the act, not of the person.
+    """
+    if needs_elevation(risk) and not actor.elevated:
+        raise ElevationRequired(
+            "Flags of high risk need a fresh TOTP proof (elevation), and this act came without one."
+        )

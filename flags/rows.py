@@ -1,0 +1,84 @@
+"""A flag as a row of the flags page: what `_flag_row.html` draws."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from audit.actor import Actor
+from flags import policy
+from flags.history import LastChange, last_changes
+from flags.layers import Source
+from flags.models import DeclaredFlag, FeatureFlag
+from flags.state import FlagState, read_states
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One flag in one environment, for one operator."""
+
+    pk: int
+    state: FlagState
+    last_change: LastChange | None
+    may_flip: bool
+    notice: str = ""
+    refused: bool = False
+
+    @property
+    def target(self) -> str:
+        """What a click asks for: "on" or "off"."""
+        return "off" if self.state.value else "on"
+
+    @property
+    def needs_elevation(self) -> bool:
+        return policy.needs_elevation(self.state.declaration.risk)
+
+    @property
+    def shadows(self) -> list[str]:
+        """What lies beneath the winning layer, where it matters."""
+        state, said = self.state, self.state.resolution
+        lines = []
+        if state.row and not state.environment.db_layer:
+            lines.append(
+                f"DB row says {_word(bool(state.row.value))}: dormant, the DB layer is off"
+            )
+        if said.env is not None and state.source is Source.DB:
+            lines.append(f"config var says {_word(said.env)}: dormant")
+        if said.yaml != state.value:
+            lines.append(f"YAML default is {_word(said.yaml)}")
+        if not state.environment.is_own:
+            lines.append("env layer not known here")
+        return lines
+
+
+def _word(value: bool) -> str:
+    return "on" if value else "off"
+
+
+def build_rows(declared: Iterable[DeclaredFlag], env: str, actor: Actor) -> list[Row]:
+    """Rows for these declared flags of `env`: two or three queries, however many flags."""
+    pks = {flag.flag_key: flag.pk for flag in declared}
+    states = read_states(env, list(pks))
+    changes = last_changes(state.row for state in states.values() if state.row)
+    return [
+        Row(
+            pk=pks[key],
+            state=state,
+            last_change=changes.get(key),
+            may_flip=policy.may_flip(actor, state.declaration.risk),
+        )
+        for key, state in states.items()
+    ]
+
+
+def read_row(key: str, env: str, actor: Actor) -> Row | None:
+    """The row of one flag as the database has it now; None where it is not listed."""
+    rows = build_rows(DeclaredFlag.objects.filter(flag_key=key, env=env), env, actor)
+    return rows[0] if rows else None
+
+
+def orphans(env: str, declared: Iterable[str]) -> list[tuple[FeatureFlag, LastChange]]:
+    """DB rows of `env` whose flag is no longer declared, with their last change."""
+    rows = list(
+        FeatureFlag.objects.filter(env=env).exclude(flag_key__in=declared).order_by("flag_key")
+    )
+    changes = last_changes(rows) if rows else {}
+    return [(row, changes[row.flag_key]) for row in rows]

@@ -1,0 +1,159 @@
+"""`flip()`: the only writer of DB rows (runbook section 2)."""
+
+import functools
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from audit.actor import Actor
+from audit.services import record
+from flags import policy, runtime
+from flags.errors import DbLayerOff, EnvironmentNotServed, StateMoved
+from flags.layers import Source
+from flags.models import FeatureFlag
+from flags.state import FlagState, read_state
+
+_SEEN = re.compile(r"db:([0-9a-f]{32})?:[01]|(env|yaml)::[01]")
+
+
+class Outcome(StrEnum):
+    FLIPPED = "flipped"
+    PINNED = "pinned"
+    """The same value, now from a DB row instead of env or yaml."""
+    ALREADY = "already"
+    """The row had that value; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """What a flip did, and the state after it."""
+
+    outcome: Outcome
+    state: FlagState
+
+
+class _LostRace(Exception):
+    """Someone else changed the row between our look and our swap."""
+
+
+def is_seen_token(text: str) -> bool:
+    """Whether `text` can be a `FlagState.seen`."""
+    return _SEEN.fullmatch(text) is not None
+
+
+def flip(
+    key: str,
+    env: str,
+    value: bool,
+    *,
+    actor: Actor,
+    seen: str,
+    reason: str = "",
+    incident: str = "",
+    now: datetime | None = None,
+) -> Flip:
+    """Set flag `key` to `value` in `env`: policy, compare-and-swap, audit row, invalidation.
+
+    One transaction or nothing. `seen` is the `FlagState.seen` that the actor acted upon. A value
+    that the row already has is answered as done, and nothing is written; a value that env or yaml
+    gives may be flipped to itself, which writes the row ("pin").
+
+    Raises, in this order: UndeclaredFlag; RoleForbidden; EnvironmentNotServed; DbLayerOff;
+    StateMoved (with the fresh state) when the value is no longer the one that was seen;
+    ElevationRequired. Source: runbook sections 2, 4 and 5.
+    """
+    now = now or timezone.now()
+    policy.check_role(actor, read_state(key, env).declaration.risk)
+    if env not in settings.CONSOLE_ENVIRONMENTS:
+        raise EnvironmentNotServed(f"This console may not change {env}.")
+    if not settings.FLAG_CONSOLE_FEATURE_FLAGS_DB:
+        raise DbLayerOff(
+            "The database layer is off (FLAG_CONSOLE_FEATURE_FLAGS_DB is not 1): "
+            "a row would change nothing, so none was written."
+        )
+    try:
+        with transaction.atomic():
+            state = read_state(key, env)
+            if _is_done(state, value):
+                return Flip(Outcome.ALREADY, state)
+            if state.seen != seen:
+                raise _moved(state)
+            policy.check_role(actor, state.declaration.risk)
+            policy.check_elevation(actor, state.declaration.risk)
+            return _write(state, value, actor, now, {"reason": reason, "incident": incident})
+    except _LostRace:
+        state = read_state(key, env)
+        if _is_done(state, value):
+            return Flip(Outcome.ALREADY, state)
+        raise _moved(state) from None
+
+
+def _is_done(state: FlagState, value: bool) -> bool:
+    return state.source is Source.DB and state.value == value
+
+
+def _moved(state: FlagState) -> StateMoved:
+    return StateMoved(
+        f"{state.key} was changed meanwhile: it is {'on' if state.value else 'off'} in "
+        f"{state.env} now. Nothing was changed by you.",
+        state,
+    )
+
+
+def _write(
+    state: FlagState, value: bool, actor: Actor, now: datetime, context: dict[str, str]
+) -> Flip:
+    """The audit row first, then the swap; a lost swap takes the audit row with it."""
+    change_id = uuid.uuid4()
+    record(
+        actor,
+        "console.flag.flip",
+        target_type="feature_flag",
+        target_id=state.key,
+        payload={"flag": state.key, "env": state.env, "from": state.value, "to": value},
+        context=context | {"from_source": state.source.value},
+        change_id=change_id,
+        now=now,
+    )
+    row = _swap(state, value, actor, now, change_id)
+    transaction.on_commit(functools.partial(runtime.invalidate, state.env), robust=True)
+    outcome = Outcome.PINNED if state.value == value else Outcome.FLIPPED
+    return Flip(outcome, state.environment.state(state.key, row))
+
+
+def _swap(
+    state: FlagState, value: bool, actor: Actor, now: datetime, change_id: uuid.UUID
+) -> FeatureFlag:
+    """Change the row that was seen, or make the first one. Raises _LostRace.
+
+    `select_for_update()` does nothing on SQLite; an UPDATE that names the old version and value is
+    one row or someone else won, on both databases.
+    """
+    row = FeatureFlag(
+        flag_key=state.key,
+        env=state.env,
+        value=int(value),
+        updated_at=now,
+        updated_by=actor.user,
+        change_id=change_id,
+    )
+    if state.row is None:
+        try:
+            with transaction.atomic():
+                row.save(force_insert=True)
+        except IntegrityError:
+            raise _LostRace from None
+        return row
+    swapped = FeatureFlag.objects.filter(
+        pk=state.row.pk, change_id=state.row.change_id, value=state.row.value
+    ).update(value=int(value), updated_at=now, updated_by=actor.user, change_id=change_id)
+    if not swapped:
+        raise _LostRace
+    row.pk = state.row.pk
+    return row

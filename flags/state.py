@@ -1,0 +1,110 @@
+"""The state of flags as the database has it now: what pages, `flip()` and the policy go by.
+
+Never the per-process store: two workers would disagree.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from flags import config_vars, runtime
+from flags.declarations import Declaration, Declarations
+from flags.errors import UndeclaredFlag
+from flags.layers import Resolution, Source, resolve
+from flags.models import DeclaredFlag, FeatureFlag
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What this deployment knows of an environment besides its DB rows.
+
+    `config_vars` is None where they cannot be seen: ``FLAG_*`` variables and the YAML file answer
+    for the deployment's own environment alone; the other one's defaults are its declared rows.
+    """
+
+    name: str
+    declarations: Declarations
+    config_vars: Mapping[str, bool] | None
+    db_layer: bool
+
+    @property
+    def is_own(self) -> bool:
+        return self.config_vars is not None
+
+    def state(self, key: str, row: FeatureFlag | None) -> "FlagState":
+        """The state of `key`, given its DB row. Raises UndeclaredFlag."""
+        try:
+            declaration = self.declarations[key]
+        except KeyError:
+            raise UndeclaredFlag(key, self.name) from None
+        resolution = resolve(
+            db=bool(row.value) if row and self.db_layer else None,
+            env=self.config_vars.get(key) if self.config_vars else None,
+            yaml=declaration.default,
+        )
+        return FlagState(self, declaration, resolution, row)
+
+
+@dataclass(frozen=True, slots=True)
+class FlagState:
+    """One flag in one environment: declaration, resolution, and the DB row, dormant or not."""
+
+    environment: Environment
+    declaration: Declaration
+    resolution: Resolution
+    row: FeatureFlag | None
+
+    @property
+    def key(self) -> str:
+        return self.declaration.key
+
+    @property
+    def env(self) -> str:
+        return self.environment.name
+
+    @property
+    def value(self) -> bool:
+        return self.resolution.value
+
+    @property
+    def source(self) -> Source:
+        return self.resolution.source
+
+    @property
+    def seen(self) -> str:
+        """What an operator saw, as an opaque token: the row's version and value, or the winning
+        layer and value where there is no row. `flip()` compares and swaps on both."""
+        version = ""
+        if self.source is Source.DB and self.row and self.row.change_id:
+            version = self.row.change_id.hex
+        return f"{self.source}:{version}:{int(self.value)}"
+
+
+def environment(name: str, keys: Iterable[str] | None = None) -> Environment:
+    """What is known of environment `name`; with `keys`, at least of those flags."""
+    db_layer = settings.FLAG_CONSOLE_FEATURE_FLAGS_DB
+    if name == settings.CONSOLE_ENV:
+        declared = runtime.declared()
+        return Environment(name, declared, config_vars.read(declared), db_layer)
+    rows = DeclaredFlag.objects.filter(env=name)
+    if keys is not None:
+        rows = rows.filter(flag_key__in=keys)
+    return Environment(name, {row.flag_key: row.declaration for row in rows}, None, db_layer)
+
+
+def read_state(key: str, env: str) -> FlagState:
+    """The state of one flag now, from the database. Raises UndeclaredFlag."""
+    where = environment(env, [key])
+    return where.state(key, FeatureFlag.objects.filter(flag_key=key, env=env).first())
+
+
+def read_states(env: str, keys: Iterable[str] | None = None) -> dict[str, FlagState]:
+    """The states of the declared ones of `keys` (None: of all), with one query for the rows."""
+    where = environment(env, keys)
+    wanted = where.declarations if keys is None else [k for k in keys if k in where.declarations]
+    rows = FeatureFlag.objects.filter(env=env)
+    if keys is not None:
+        rows = rows.filter(flag_key__in=wanted)
+    by_key = {row.flag_key: row for row in rows}
+    return {key: where.state(key, by_key.get(key)) for key in wanted}

@@ -1,0 +1,199 @@
+"""The per-process store behind `flags.is_on()` (runbook section 1, "Cache"). Plain Python.
+
+A background thread keeps a table of resolved values. A read is a look-up in that table: it does
+not wait for the database, and it does not touch the caller's connection or transaction.
+"""
+
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Mapping
+from typing import Protocol
+
+from flags import config_vars
+from flags.declarations import Declarations
+from flags.errors import UndeclaredFlag
+from flags.layers import Resolution, resolve
+
+logger = logging.getLogger(__name__)
+
+FIRST_LOAD_SECONDS = 2.0
+RETRY_SECONDS = 1.0
+# How many refreshes fit into the staleness bound: a load that fails or starts late has a second try.
+REFRESHES_PER_TTL = 3
+
+
+class RowSource(Protocol):
+    """Where a store gets its environment's DB rows from."""
+
+    def load(self) -> Mapping[str, bool]:
+        """All rows of the environment, in one query. Raises anything when it cannot."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+    def abandon(self) -> None:
+        """Forget a connection that was inherited through a fork, without closing it."""
+
+
+class Store:
+    """Resolved values of one environment, at most `ttl` seconds old while the database answers.
+
+    With `source` None the DB layer is off and config vars and YAML alone answer. `strict` makes an
+    undeclared key raise UndeclaredFlag; otherwise it is False, with one log line per key.
+    """
+
+    def __init__(
+        self,
+        env: str,
+        declarations: Declarations,
+        source: RowSource | None,
+        *,
+        ttl: float = 30.0,
+        strict: bool = False,
+    ) -> None:
+        self.env = env
+        self._declarations = declarations
+        self._source = source
+        self._interval = ttl / REFRESHES_PER_TTL
+        self._strict = strict
+        self._rows: Mapping[str, bool] = {}
+        self._undeclared: set[str] = set()
+        self._reset()
+        _stores.add(self)
+
+    def _reset(self) -> None:
+        """Forget thread, locks and table, and start anew on the next read."""
+        self._table: dict[str, Resolution] = {}
+        self._values: dict[str, bool] = {}
+        self._changed = threading.Condition()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+        self._asked = self._answered = 0
+
+    def is_on(self, key: str) -> bool:
+        """Whether flag `key` is on in this store's environment."""
+        try:
+            return self._values[key]
+        except KeyError:
+            return self._first_read(key) and self._values[key]
+
+    def explain(self, key: str) -> Resolution:
+        """The value of flag `key`, its layer, and what every layer said."""
+        if key not in self._table and not self._first_read(key):
+            raise UndeclaredFlag(key, self.env)
+        return self._table[key]
+
+    def invalidate(self, *, timeout: float = FIRST_LOAD_SECONDS) -> None:
+        """Have the table loaded anew, and wait until a load that began after this call is in.
+
+        Called after a commit. Waits for a load rather than storing a value: of two commits, the one
+        whose call comes last need not be the one that won.
+        """
+        if self._thread is None:
+            return
+        with self._changed:
+            self._asked += 1
+            ticket = self._asked
+            self._wake.set()
+            fresh = self._changed.wait_for(lambda: self._answered >= ticket, timeout)
+        if not fresh:
+            logger.warning("flags of %s were not read again within %.1f s", self.env, timeout)
+
+    def stop(self) -> None:
+        """End the refresher and close its connection. The next read starts it again."""
+        thread = self._thread
+        if thread is not None:
+            self._stopping = True
+            self._wake.set()
+            thread.join()
+        self._reset()
+
+    # --- the first read ------------------------------------------------------
+
+    def _first_read(self, key: str) -> bool:
+        """Make sure that the table is there. False when no declaration has `key`."""
+        if key not in self._declarations:
+            self._note_undeclared(key)
+            return False
+        if self._source is None:
+            self._publish({})
+            return True
+        with self._changed:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="flags", daemon=True)
+                self._thread.start()
+            self._changed.wait_for(lambda: bool(self._values), FIRST_LOAD_SECONDS)
+            if not self._values:
+                logger.warning("flags of %s did not load in time: rows unknown", self.env)
+                self._publish(self._rows)
+        return True
+
+    def _note_undeclared(self, key: str) -> None:
+        if self._strict:
+            raise UndeclaredFlag(key)
+        if key not in self._undeclared:
+            self._undeclared.add(key)
+            logger.error("undeclared flag %r was asked for and answered False", key)
+
+    # --- the refresher -------------------------------------------------------
+
+    def _run(self) -> None:
+        source, failures = self._source, 0
+        assert source is not None
+        while True:
+            # Cleared before the flags are looked at: whoever sets one wakes this loop afterwards.
+            self._wake.clear()
+            if self._stopping:
+                break
+            ticket = self._asked
+            try:
+                rows = source.load()
+            except Exception as error:  # noqa: BLE001 - whatever the database does, reads go on
+                source.close()
+                failures += 1
+                if failures == 1:
+                    logger.warning("flags of %s keep their last known values: %s", self.env, error)
+                rows = self._rows
+            else:
+                if failures:
+                    logger.info("flags of %s are read from the database again", self.env)
+                failures = 0
+            self._publish(rows, answered=None if failures else ticket)
+            self._wake.wait(min(RETRY_SECONDS, self._interval) if failures else self._interval)
+        source.close()
+
+    def _publish(self, rows: Mapping[str, bool], answered: int | None = None) -> None:
+        """Swap in a table made of `rows` and what the environment and the YAML say."""
+        env = config_vars.read(self._declarations)
+        table = {
+            key: resolve(db=rows.get(key), env=env.get(key), yaml=declaration.default)
+            for key, declaration in self._declarations.items()
+        }
+        values = {key: resolution.value for key, resolution in table.items()}
+        with self._changed:
+            self._rows, self._table, self._values = rows, table, values
+            if answered is not None:
+                self._answered = max(self._answered, answered)
+            self._changed.notify_all()
+
+    def _after_fork_in_child(self) -> None:
+        # The thread stayed in the parent, a lock may be held by nobody, and the connection is the
+        # parent's. The rows stay: they are the last known values if the database is away.
+        if self._source is not None:
+            self._source.abandon()
+        self._reset()
+
+
+_stores: "weakref.WeakSet[Store]" = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for store in list(_stores):
+        store._after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,69 @@
+"""Writes what this deployment declares into `console_declared_flags`."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from flags.declarations import Declarations
+from flags.models import DeclaredFlag
+
+_FIELDS = ("default_value", "risk", "soak_period_hours", "description")
+
+
+@dataclass(slots=True)
+class SyncPlan:
+    """How an environment's declared rows differ from the declarations. Lists of flag keys."""
+
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+    def __str__(self) -> str:
+        parts = (("added", self.added), ("changed", self.changed), ("removed", self.removed))
+        return "; ".join(f"{verb}: {', '.join(keys)}" for verb, keys in parts if keys)
+
+
+def plan_sync(declarations: Declarations, env: str) -> SyncPlan:
+    """What `sync_flags` would change in `env`. Writes nothing."""
+    rows = {row.flag_key: row for row in DeclaredFlag.objects.filter(env=env)}
+    plan = SyncPlan(removed=sorted(set(rows) - set(declarations)))
+    for key, declaration in declarations.items():
+        if key not in rows:
+            plan.added.append(key)
+        elif rows[key].declaration != declaration:
+            plan.changed.append(key)
+    return plan
+
+
+def sync_flags(
+    declarations: Declarations, env: str, *, release: str, now: datetime | None = None
+) -> SyncPlan:
+    """Make the declared rows of `env` equal to `declarations`. Returns what was changed."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        plan = plan_sync(declarations, env)
+        DeclaredFlag.objects.filter(env=env, flag_key__in=plan.removed).delete()
+        DeclaredFlag.objects.bulk_create(
+            [
+                DeclaredFlag(
+                    flag_key=declaration.key,
+                    env=env,
+                    default_value=declaration.default,
+                    risk=declaration.risk.value,
+                    soak_period_hours=declaration.soak_period_hours,
+                    description=declaration.description,
+                    release=release,
+                    synced_at=now,
+                )
+                for declaration in declarations.values()
+            ],
+            update_conflicts=True,
+            unique_fields=["flag_key", "env"],
+            update_fields=[*_FIELDS, "release", "synced_at"],
+        )
+    return plan

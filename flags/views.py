@@ -1,0 +1,135 @@
+"""The flag pages: thin, every rule is in `policy`, `services` and `state`."""
+
+import functools
+from dataclasses import replace
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render, resolve_url
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from accounts.http import ConsoleRequest, View, operator_view, refuse
+from audit.sentences import sentence
+from flags import policy
+from flags.errors import EnvironmentNotServed, FlipRefused, UndeclaredFlag
+from flags.gate import closed_gate
+from flags.history import flip_history
+from flags.models import DeclaredFlag
+from flags.rows import Row, read_row
+from flags.services import Flip, Outcome, flip, is_seen_token
+from flags.state import read_state
+
+PAGE = "admin:flags_declaredflag_changelist"
+_VALUES = {"on": True, "off": False}
+
+
+def flag_view(*methods: str, page: str | None = None):
+    """A page of the flags room: for operators who may see flags, while the gate is open."""
+
+    def decorate(view: View) -> View:
+        @operator_view(methods=methods, permission=policy.VIEW, page=page)
+        @functools.wraps(view)
+        def inner(request: ConsoleRequest, *args: str, **kwargs: str) -> HttpResponse:
+            gate = closed_gate()
+            if gate is not None:
+                return refuse(request, 404, gate.reason, command=gate.command)
+            return view(request, *args, **kwargs)
+
+        return inner
+
+    return decorate
+
+
+@flag_view("GET", "POST", page=PAGE)
+def flag_list(request: ConsoleRequest) -> HttpResponse:
+    """GET /console/flags: the changelist; POST: its admin actions."""
+    return admin.site.get_model_admin(DeclaredFlag).changelist_view(request)
+
+
+@flag_view("GET")
+def flag_page(request: ConsoleRequest, key: str) -> HttpResponse:
+    """GET /console/flags/<key>: each layer's answer, why the winner won, and the history."""
+    try:
+        state = read_state(key, request.active_env)
+    except UndeclaredFlag as error:
+        return refuse(request, 404, str(error))
+    context = {
+        **admin.site.each_context(request),
+        "title": key,
+        "state": state,
+        "row": read_row(key, request.active_env, request.actor),
+        "history": [(entry, sentence(entry)) for entry in flip_history(key)],
+    }
+    return render(request, "flags/flag.html", context)
+
+
+@flag_view("POST", page=PAGE)
+def flip_flag(request: ConsoleRequest, key: str) -> HttpResponse:
+    """POST /console/flags/<key>/flip with `to`, `env` and `seen` as drawn (runbook section 2).
+
+    Refusals in the contract's order; those of the decorators and 404 came before.
+    """
+    try:
+        declaration = read_state(key, request.active_env).declaration
+    except UndeclaredFlag as error:
+        return refuse(request, 404, str(error))
+    value = _VALUES.get(request.POST.get("to", ""))
+    env, seen = request.POST.get("env", ""), request.POST.get("seen", "")
+    if value is None or env not in settings.ENVIRONMENTS or not is_seen_token(seen):
+        return refuse(
+            request, 400, "A flip needs 'to' (on or off), 'env' and 'seen'. Nothing was changed."
+        )
+    try:
+        policy.check_role(request.actor, declaration.risk)
+        if env != request.active_env:
+            raise EnvironmentNotServed(
+                f"{request.active_env} is the active environment now, and this page shows {env}: "
+                "nothing was changed. Reload the page to go on."
+            )
+        done = flip(key, env, value, actor=request.actor, seen=seen)
+    except FlipRefused as refused:
+        return _refused(request, key, env, refused)
+    return _done(request, done)
+
+
+def _done(request: ConsoleRequest, done: Flip) -> HttpResponse:
+    row = read_row(done.state.key, done.state.env, request.actor)
+    word = "on" if done.state.value else "off"
+    if done.outcome is Outcome.ALREADY:
+        notice = f"already {word}" + (f" ({row.last_change})" if row and row.last_change else "")
+    elif done.outcome is Outcome.PINNED:
+        notice = f"pinned {word}: the value comes from the database now"
+    else:
+        notice = f"turned {word}"
+    if request.htmx and row:
+        return _row_partial(request, replace(row, notice=notice))
+    messages.success(request, f"{done.state.key} in {done.state.env}: {notice}.")
+    response = HttpResponseRedirect(f"{_page_to_return_to(request)}#flag-{done.state.key}")
+    response.status_code = 303
+    return response
+
+
+def _refused(request: ConsoleRequest, key: str, env: str, refused: FlipRefused) -> HttpResponse:
+    """The refusal with the fresh row: in the row for HTMX, else as a page."""
+    shown = env if env in settings.CONSOLE_ENVIRONMENTS else request.active_env
+    row = read_row(key, shown, request.actor)
+    if request.htmx and row:
+        row = replace(row, notice=str(refused), refused=True)
+        return _row_partial(request, row, status=refused.status)
+    return refuse(request, refused.status, str(refused), row=row)
+
+
+def _row_partial(request: ConsoleRequest, row: Row, status: int = 200) -> HttpResponse:
+    return render(request, "flags/_flag_row.html", {"row": row}, status=status)
+
+
+def _page_to_return_to(request: ConsoleRequest) -> str:
+    """The page that the flip was made on (filters and paging kept), if it is one of ours."""
+    page = request.POST.get("next", "")
+    if page.startswith(reverse(PAGE)) and url_has_allowed_host_and_scheme(
+        page, {request.get_host()}, request.is_secure()
+    ):
+        return page
+    return resolve_url(PAGE)

@@ -1,0 +1,83 @@
+"""The admin site at /console/: our own addresses first, the admin's own ones redirect to them."""
+
+from collections.abc import Callable
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
+from django.urls import URLPattern, URLResolver, path, re_path
+
+from accounts.http import View, operator_view
+
+# The admin's patterns that ours stand in for, or that no page here needs.
+_REPLACED = {"index", "login", "logout", "app_list", "autocomplete", "view_on_site"}
+
+
+class ConsoleAdminSite(admin.AdminSite):
+    site_header = "Raxx console"
+    site_title = "Raxx console"
+    index_title = "Console"
+    site_url = None
+    enable_nav_sidebar = False
+    final_catch_all_view = False
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        theirs = [
+            pattern
+            for pattern in super().get_urls()
+            # The models' own pages are resolvers: ours replace them all.
+            if isinstance(pattern, URLPattern) and pattern.name not in _REPLACED
+        ]
+        return self._pages() + self._old_addresses() + theirs
+
+    def _pages(self) -> list[URLPattern | URLResolver]:
+        from audit.models import AuditEntry
+        from flags import views
+        from raxxconsole.views import choose_environment
+
+        any_operator = operator_view(methods=("GET",), permission=None)
+        leave = operator_view(methods=("POST",), permission=None, page="admin:index")
+        audit_log = operator_view(methods=("GET",), permission="audit.view_auditentry")
+        return [
+            path("", any_operator(self.index), name="index"),
+            path("login", self.login, name="login"),
+            path("logout", leave(self.logout), name="logout"),
+            path("env", choose_environment, name="choose_environment"),
+            path("flags", views.flag_list, name="flags_declaredflag_changelist"),
+            path("flags/<str:key>", views.flag_page, name="flag"),
+            path("flags/<str:key>/flip", views.flip_flag, name="flip_flag"),
+            path(
+                "audit", audit_log(self._changelist(AuditEntry)), name="audit_auditentry_changelist"
+            ),
+        ]
+
+    def _changelist(self, model: type[Model]) -> View:
+        return lambda request: self.get_model_admin(model).changelist_view(request)
+
+    def _old_addresses(self) -> list[URLPattern | URLResolver]:
+        """The addresses that Django's admin gives the same pages."""
+        return [
+            path("login/", _redirect("login")),
+            path("flags/declaredflag/", _redirect("flags_declaredflag_changelist")),
+            path("audit/auditentry/", _redirect("audit_auditentry_changelist")),
+            re_path(
+                r"^(?P<app_label>flags)/$",
+                _redirect("flags_declaredflag_changelist"),
+                name="app_list",
+            ),
+            re_path(
+                r"^(?P<app_label>audit)/$",
+                _redirect("audit_auditentry_changelist"),
+                name="app_list",
+            ),
+        ]
+
+
+def _redirect(name: str) -> Callable[..., HttpResponse]:
+    def redirect(request: HttpRequest, **kwargs: str) -> HttpResponse:
+        page = resolve_url(f"admin:{name}")
+        query = request.META.get("QUERY_STRING")
+        return HttpResponseRedirect(f"{page}?{query}" if query else page)
+
+    return redirect

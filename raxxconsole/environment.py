@@ -1,0 +1,81 @@
+"""Strict reading of the process environment.
+
+A value that is not understood stops the start and names its variable: a console that guesses what
+``DEBUG=ture`` meant would guess in production.
+"""
+
+import math
+import os
+
+from django.core.exceptions import ImproperlyConfigured
+
+from flags.config_vars import parse_bool
+
+
+def read_bool(name: str, *, default: bool) -> bool:
+    """The boolean in variable `name`: 1/0, true/false, on/off, yes/no in any case."""
+    text = os.environ.get(name)
+    if text is None:
+        return default
+    value = parse_bool(text)
+    if value is None:
+        raise ImproperlyConfigured(
+            f"{name}={text!r} is not understood: use 1/0, true/false, on/off or yes/no."
+        )
+    return value
+
+
+def read_text(name: str, *, default: str | None = None) -> str:
+    """The non-empty text in variable `name`; without a default it is required."""
+    text = os.environ.get(name, "").strip()
+    if text:
+        return text
+    if default is None:
+        raise ImproperlyConfigured(f"{name} is not set, and it has no default here.")
+    return default
+
+
+def read_choice(name: str, choices: tuple[str, ...], *, default: str | None = None) -> str:
+    """One of `choices`, spelled exactly."""
+    text = read_text(name, default=default)
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name}={text!r} is not one of {', '.join(choices)}.")
+    return text
+
+
+def read_choices(
+    name: str, choices: tuple[str, ...], *, default: tuple[str, ...]
+) -> tuple[str, ...]:
+    """A comma-separated, non-empty subset of `choices`, in the order of `choices`."""
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return default
+    named = {part.strip() for part in text.split(",") if part.strip()}
+    unknown = sorted(named - set(choices))
+    if unknown or not named:
+        raise ImproperlyConfigured(f"{name}={text!r} may name only {', '.join(choices)}.")
+    return tuple(choice for choice in choices if choice in named)
+
+
+def read_list(name: str, *, default: tuple[str, ...]) -> list[str]:
+    """Comma-separated texts, blanks dropped."""
+    text = os.environ.get(name)
+    if text is None:
+        return list(default)
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def read_seconds(name: str, *, default: float, low: float, high: float) -> float:
+    """A number of seconds in ``low..high``, both included."""
+    text = os.environ.get(name)
+    if text is None:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not low <= seconds <= high:
+        raise ImproperlyConfigured(
+            f"{name}={text!r} is not understood: give a number of seconds from {low:g} to {high:g}."
+        )
+    return seconds

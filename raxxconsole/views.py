@@ -1,0 +1,80 @@
+"""The active environment, and the answers that belong to no app."""
+
+import logging
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.http import reswap, retarget
+
+from accounts.http import ConsoleRequest, operator_view, refuse
+
+logger = logging.getLogger(__name__)
+
+
+@operator_view(methods=("POST",), permission=None, page="admin:index")
+def choose_environment(request: ConsoleRequest) -> HttpResponse:
+    """POST /console/env: make `env` the active environment of this session, go back to `next`."""
+    chosen = request.POST.get("env", "")
+    if chosen not in settings.ENVIRONMENTS:
+        return refuse(request, 400, "Choose one of the environments: prod or staging.")
+    if chosen not in settings.CONSOLE_ENVIRONMENTS:
+        return refuse(request, 409, f"This console does not show {chosen}.")
+    request.session["active_env"] = chosen
+    page = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(page, {request.get_host()}, request.is_secure()):
+        page = resolve_url("admin:index")
+    return redirect(page)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The page was drawn before its reader signed in anew, in another tab for instance."""
+    return refuse(
+        request,
+        403,
+        "This page is out of date: you signed in again elsewhere since it was drawn, or your "
+        "session ended. Nothing was changed. Reload the page, then try again.",
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return refuse(request, 404, "There is nothing at this address.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return refuse(request, 403, str(exception) or "You may not do this.")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return refuse(request, 400, "The request was not understood. Nothing was changed.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500: touches neither the database nor the session, either of which may be the cause."""
+    return _bare(
+        request,
+        500,
+        "The console failed",
+        "The console failed while it answered. Look at the current value before you try again.",
+    )
+
+
+def database_unavailable(request: HttpRequest) -> HttpResponse:
+    """503: says so without asking the database who the reader is."""
+    logger.exception("no answer from the database for %s %s", request.method, request.path)
+    return _bare(
+        request,
+        503,
+        "Database unavailable",
+        "The console's database does not answer, so nothing can be shown or changed here. "
+        "Reload to see the current value before you try again.",
+    )
+
+
+def _bare(request: HttpRequest, status: int, title: str, message: str) -> HttpResponse:
+    context = {"status": status, "title": title, "message": message}
+    if request.headers.get("HX-Request"):
+        response = render(request, "console/_message.html", context, status=status)
+        return retarget(reswap(response, "innerHTML"), "#console-messages")
+    return render(None, "console/bare.html", context, status=status)  # type: ignore[arg-type]

@@ -1,0 +1,55 @@
+// The flags page: messages for every way that a flip can fail, and no flip that nobody asked for.
+(function () {
+  "use strict";
+
+  function say(text) {
+    const area = document.getElementById("console-messages");
+    if (!area) { return; }
+    const list = document.createElement("ul");
+    const item = document.createElement("li");
+    list.className = "messagelist";
+    item.className = "error";
+    item.textContent = text;
+    list.append(item);
+    area.replaceChildren(list);
+  }
+
+  function flagOf(event) {
+    const form = event.detail.elt;
+    return form && form.id ? form.id.replace(/^flip-/, "") : "the flag";
+  }
+
+  // The second click of a double click would meet the fresh row and flip the flag back.
+  document.addEventListener("click", function (event) {
+    if (event.detail > 1 && event.target.closest("[data-toggle]")) {
+      event.preventDefault();
+    }
+  }, true);
+
+  document.addEventListener("htmx:beforeRequest", function () {
+    const area = document.getElementById("console-messages");
+    if (area) { area.replaceChildren(); }
+  });
+
+  document.addEventListener("htmx:responseError", function (event) {
+    const status = event.detail.xhr.status;
+    if (status === 401) { return; } // on the way to the login page
+    say("The console failed (" + status + ") while it flipped " + flagOf(event) +
+        ". It may or may not have changed: reload the page and look before you try again.");
+  });
+
+  document.addEventListener("htmx:sendError", function (event) {
+    say("The console cannot be reached. Whether " + flagOf(event) +
+        " changed is not known: reload the page and look before you try again.");
+  });
+
+  document.addEventListener("htmx:timeout", function (event) {
+    say("The console did not answer in time. Whether " + flagOf(event) +
+        " changed is not known: reload the page and look before you try again.");
+  });
+
+  // A page from the browser's back/forward cache shows values of the past.
+  window.addEventListener("pageshow", function (event) {
+    if (event.persisted) { window.location.reload(); }
+  });
+})();
