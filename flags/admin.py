@@ -20,7 +20,7 @@ SHOWN_REFUSALS = 10
 
 @admin.register(DeclaredFlag)
 class DeclaredFlagAdmin(admin.ModelAdmin):
-    """The flags page. Rows are drawn by `_flag_row.html`; the columns here give headers and sorting."""
+    """The flags page. `_flag_row.html` draws the rows; the columns give headers and sorting."""
 
     list_display = ("flag", "value", "source", "risk_level", "last_change", "shadows")
     list_display_links = None

@@ -43,7 +43,7 @@ class FeatureFlag(models.Model):
 
 
 class DeclaredFlag(models.Model):
-    """What an environment's deployment declares. Written by `flags.sync` alone; the YAML is canonical."""
+    """What an environment's deployment declares; the YAML is canonical. Written by `flags.sync`."""
 
     flag_key = models.CharField("flag", max_length=MAX_KEY_LENGTH)
     env = models.CharField(max_length=16, choices=Env.choices)

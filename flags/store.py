@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_LOAD_SECONDS = 2.0
 RETRY_SECONDS = 1.0
-# How many refreshes fit into the staleness bound: a load that fails or starts late has a second try.
+# Refreshes within the staleness bound: a load that fails or starts late has a second try.
 REFRESHES_PER_TTL = 3
 
 
@@ -123,7 +123,9 @@ class Store:
             return True
         with self._changed:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="flags", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._run, args=(self._source,), name="flags", daemon=True
+                )
                 self._thread.start()
             self._changed.wait_for(lambda: bool(self._values), FIRST_LOAD_SECONDS)
             if not self._values:
@@ -140,9 +142,8 @@ class Store:
 
     # --- the refresher -------------------------------------------------------
 
-    def _run(self) -> None:
-        source, failures = self._source, 0
-        assert source is not None
+    def _run(self, source: RowSource) -> None:
+        failures = 0
         while True:
             # Cleared before the flags are looked at: whoever sets one wakes this loop afterwards.
             self._wake.clear()
@@ -151,7 +152,7 @@ class Store:
             ticket = self._asked
             try:
                 rows = source.load()
-            except Exception as error:  # noqa: BLE001 - whatever the database does, reads go on
+            except Exception as error:  # noqa: BLE001 - reads go on whatever the database does
                 source.close()
                 failures += 1
                 if failures == 1:

