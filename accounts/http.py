@@ -41,6 +41,9 @@ def operator_view(
     is for pages, which bring back to themselves.
     """
 
+    if "GET" in methods:
+        methods = (*methods, "HEAD")
+
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def inner(request: ConsoleRequest, *args: Any, **kwargs: Any) -> HttpResponse:

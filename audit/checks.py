@@ -27,7 +27,7 @@ def triggers_are_in_place(
             problems.append(
                 Error(
                     f"The audit log is not append-only: {', '.join(missing)} missing.",
-                    hint="Run manage.py migrate: it installs the triggers again.",
+                    hint="Run manage.py migrate --skip-checks: it installs them again.",
                     id="audit.E001",
                 )
             )

@@ -46,7 +46,7 @@ class AuditEntry(models.Model):
         db_table = "console_audit_log"
         default_permissions = ("view",)
         verbose_name = "audit entry"
-        verbose_name_plural = "audit log"
+        verbose_name_plural = "audit entries"
         indexes = [
             models.Index(fields=["action", "-id"], name="audit_action"),
             models.Index(fields=["target_type", "target_id", "-id"], name="audit_target"),

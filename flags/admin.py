@@ -8,7 +8,13 @@ from django.shortcuts import render
 from accounts.http import ConsoleRequest, refuse
 from flags import bulk
 from flags.declarations import Risk
-from flags.listing import FlagChangeList, RiskFilter, SourceFilter, ValueFilter, listed_flags
+from flags.listing import (
+    FlagChangeList,
+    RiskFilter,
+    SourceFilter,
+    ValueFilter,
+    listed_flags,
+)
 from flags.models import DeclaredFlag
 from flags.rows import orphans
 from flags.state import environment, read_states
@@ -51,30 +57,28 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
     def get_queryset(self, request: ConsoleRequest) -> QuerySet[DeclaredFlag]:  # type: ignore[override]
         return listed_flags(request.active_env)
 
-    def changelist_view(
+    def changelist_view(  # type: ignore[override]
         self, request: ConsoleRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:  # type: ignore[override]
-        if request.method == "GET":
-            where = environment(request.active_env)
-            extra_context = {
-                "title": "Feature flags",
-                "environment": where,
-                "orphans": orphans(where.name, list(where.declarations)),
-                "out_of_step": where.is_own and plan_sync(where.declarations, where.name),
-                **(extra_context or {}),
-            }
-        return super().changelist_view(request, extra_context)
+    ) -> HttpResponse:
+        where = environment(request.active_env)
+        context = {
+            "title": "Feature flags",
+            "environment": where,
+            "orphans": orphans(where.name, list(where.declarations)),
+            "out_of_step": where.is_own and plan_sync(where.declarations, where.name),
+        }
+        return super().changelist_view(request, {**context, **(extra_context or {})})
 
     @admin.display(ordering="flag_key")
     def flag(self, flag: DeclaredFlag) -> str:
         return flag.flag_key
 
     @admin.display(ordering="on")
-    def value(self, flag: DeclaredFlag) -> bool:
+    def value(self, flag: Any) -> bool:
         return bool(flag.on)
 
     @admin.display(ordering="source")
-    def source(self, flag: DeclaredFlag) -> str:
+    def source(self, flag: Any) -> Any:
         return flag.source
 
     @admin.display(description="risk", ordering="risk_rank")
@@ -82,7 +86,7 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
         return flag.risk
 
     @admin.display(description="last changed", ordering="changed_at")
-    def last_change(self, flag: DeclaredFlag) -> Any:
+    def last_change(self, flag: Any) -> Any:
         return flag.changed_at
 
     @admin.display(description="beneath it")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import yaml
 
@@ -90,7 +91,8 @@ class _Reader:
         self.file = file
         self.problems: list[Problem] = []
 
-    def problem(self, where: yaml.Node | yaml.Event | int, message: str) -> None:
+    def problem(self, where: Any, message: str) -> None:
+        """Note a problem at a node, an event, or a line number."""
         line = where if isinstance(where, int) else where.start_mark.line + 1
         self.problems.append(Problem(self.file, line, message))
 
@@ -144,8 +146,8 @@ class _Reader:
             if isinstance(event, yaml.AliasEvent):
                 self.problem(event, f"alias *{event.anchor} is not allowed: write the value out")
                 plain = False
-            elif getattr(event, "anchor", None):
-                self.problem(event, f"anchor &{event.anchor} is not allowed: write the value out")
+            elif anchor := getattr(event, "anchor", None):
+                self.problem(event, f"anchor &{anchor} is not allowed: write the value out")
                 plain = False
         return plain
 
@@ -175,11 +177,11 @@ class _Reader:
             self.problem(key, f"{key.value}: must be a mapping with {', '.join(_REQUIRED)}")
             return None
         fields: dict[str, yaml.Node] = {}
-        for name, value in self._pairs(node, f"{key.value} field"):
-            if name.value in _REQUIRED or name.value in _OPTIONAL:
-                fields[name.value] = value
+        for name_node, value in self._pairs(node, f"{key.value} field"):
+            if name_node.value in _REQUIRED or name_node.value in _OPTIONAL:
+                fields[name_node.value] = value
             else:
-                self.problem(name, f"{key.value}: unknown key {name.value!r}")
+                self.problem(name_node, f"{key.value}: unknown key {name_node.value!r}")
         for name in _REQUIRED:
             if name not in fields:
                 self.problem(key, f"{key.value}: {name!r} is missing")

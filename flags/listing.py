@@ -43,7 +43,7 @@ def listed_flags(name: str) -> QuerySet[DeclaredFlag]:
     layers = _env_and_yaml(where)
     if where.db_layer:
         from_db = [When(Exists(row), then=Value(Source.DB.value))]
-        on = Coalesce(Subquery(row.values("value")[:1]), layers)
+        on: Any = Coalesce(Subquery(row.values("value")[:1]), layers)
     else:
         from_db, on = [], layers
     return flags.annotate(
@@ -82,7 +82,9 @@ class FlagChangeList(ChangeList):
 
     def get_results(self, request: ConsoleRequest) -> None:  # type: ignore[override]
         super().get_results(request)
-        self.rows = build_rows(self.result_list, request.active_env, request.actor)
+        self.rows = build_rows(
+            {flag.flag_key: flag.pk for flag in self.result_list}, request.active_env, request.actor
+        )
 
 
 class RiskFilter(admin.SimpleListFilter):

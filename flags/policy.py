@@ -38,5 +38,5 @@ def check_elevation(actor: Actor, risk: Risk) -> None:
     """
     if needs_elevation(risk) and not actor.elevated:
         raise ElevationRequired(
-            "Flags of high risk need a fresh TOTP proof (elevation), and this act came without one."
+            "Flags of high risk need a fresh TOTP proof (elevation): nothing was changed."
         )

@@ -1,6 +1,6 @@
 """A flag as a row of the flags page: what `_flag_row.html` draws."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from audit.actor import Actor
@@ -15,7 +15,7 @@ from flags.state import FlagState, read_states
 class Row:
     """One flag in one environment, for one operator."""
 
-    pk: int
+    pk: int | None
     state: FlagState
     last_change: LastChange | None
     may_flip: bool
@@ -53,9 +53,12 @@ def _word(value: bool) -> str:
     return "on" if value else "off"
 
 
-def build_rows(declared: Iterable[DeclaredFlag], env: str, actor: Actor) -> list[Row]:
-    """Rows for these declared flags of `env`: two or three queries, however many flags."""
-    pks = {flag.flag_key: flag.pk for flag in declared}
+def build_rows(pks: Mapping[str, int | None], env: str, actor: Actor) -> list[Row]:
+    """Rows for these flags of `env`, in this order: two or three queries, however many flags.
+
+    `pks` are the primary keys of their declared rows by flag key: None where `sync_flags` has not
+    listed the flag yet. A key that is not declared gets no row.
+    """
     states = read_states(env, list(pks))
     changes = last_changes(state.row for state in states.values() if state.row)
     return [
@@ -70,8 +73,9 @@ def build_rows(declared: Iterable[DeclaredFlag], env: str, actor: Actor) -> list
 
 
 def read_row(key: str, env: str, actor: Actor) -> Row | None:
-    """The row of one flag as the database has it now; None where it is not listed."""
-    rows = build_rows(DeclaredFlag.objects.filter(flag_key=key, env=env), env, actor)
+    """The row of one flag as the database has it now; None where `env` does not declare it."""
+    listed = DeclaredFlag.objects.filter(flag_key=key, env=env).first()
+    rows = build_rows({key: listed.pk if listed else None}, env, actor)
     return rows[0] if rows else None
 
 

@@ -1,6 +1,7 @@
 """The flag pages: thin, every rule is in `policy`, `services` and `state`."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 
 from django.conf import settings
@@ -25,7 +26,7 @@ PAGE = "admin:flags_declaredflag_changelist"
 _VALUES = {"on": True, "off": False}
 
 
-def flag_view(*methods: str, page: str | None = None):
+def flag_view(*methods: str, page: str | None = None) -> Callable[[View], View]:
     """A page of the flags room: for operators who may see flags, while the gate is open."""
 
     def decorate(view: View) -> View:

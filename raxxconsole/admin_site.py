@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from accounts.http import View, operator_view
+from accounts.http import ConsoleRequest, View, operator_view
 
 # The admin's patterns that ours stand in for, or that no page here needs.
 _REPLACED = {"index", "login", "logout", "app_list", "autocomplete", "view_on_site"}
@@ -53,7 +53,10 @@ class ConsoleAdminSite(admin.AdminSite):
         ]
 
     def _changelist(self, model: type[Model]) -> View:
-        return lambda request: self.get_model_admin(model).changelist_view(request)
+        def changelist(request: ConsoleRequest) -> HttpResponse:
+            return self.get_model_admin(model).changelist_view(request)
+
+        return changelist
 
     def _old_addresses(self) -> list[URLPattern | URLResolver]:
         """The addresses that Django's admin gives the same pages."""

@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -10,10 +11,9 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.http import ConsoleRequest
 from audit.actor import Actor, Channel
-from raxxconsole.views import database_unavailable
+from raxxconsole.views import ACTIVE_ENV, database_unavailable
 
-GetResponse = Callable[[HttpRequest], HttpResponse]
-ACTIVE_ENV = "active_env"
+GetResponse = Callable[[Any], HttpResponse]
 _DATABASE_AWAY = (OperationalError, InterfaceError)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 

@@ -12,6 +12,9 @@ from accounts.http import ConsoleRequest, operator_view, refuse
 
 logger = logging.getLogger(__name__)
 
+ACTIVE_ENV = "active_env"
+"""The session's key for the active environment."""
+
 
 @operator_view(methods=("POST",), permission=None, page="admin:index")
 def choose_environment(request: ConsoleRequest) -> HttpResponse:
@@ -21,7 +24,7 @@ def choose_environment(request: ConsoleRequest) -> HttpResponse:
         return refuse(request, 400, "Choose one of the environments: prod or staging.")
     if chosen not in settings.CONSOLE_ENVIRONMENTS:
         return refuse(request, 409, f"This console does not show {chosen}.")
-    request.session["active_env"] = chosen
+    request.session[ACTIVE_ENV] = chosen
     page = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(page, {request.get_host()}, request.is_secure()):
         page = resolve_url("admin:index")
@@ -77,4 +80,4 @@ def _bare(request: HttpRequest, status: int, title: str, message: str) -> HttpRe
     if request.headers.get("HX-Request"):
         response = render(request, "console/_message.html", context, status=status)
         return retarget(reswap(response, "innerHTML"), "#console-messages")
-    return render(None, "console/bare.html", context, status=status)  # type: ignore[arg-type]
+    return render(None, "console/bare.html", context, status=status)

@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'audit entry',
-                'verbose_name_plural': 'audit log',
+                'verbose_name_plural': 'audit entries',
                 'db_table': 'console_audit_log',
                 'default_permissions': ('view',),
                 'indexes': [models.Index(fields=['action', '-id'], name='audit_action'), models.Index(fields=['target_type', 'target_id', '-id'], name='audit_target'), models.Index(fields=['-created_at'], name='audit_created_at')],

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from accounts.cli import cli_actor
 from accounts.models import User
@@ -42,6 +43,11 @@ class Command(BaseCommand):
             )
         except (FlipRefused, UndeclaredFlag) as refused:
             raise CommandError(str(refused)) from refused
+        except DatabaseError as error:
+            raise CommandError(
+                f"The database does not answer ({str(error).strip()}). Look at the value with "
+                "flag_status before you try again."
+            ) from error
         self.stdout.write(_sentence(done))
 
     def _operator(self, name: str) -> User:
