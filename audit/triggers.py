@@ -7,7 +7,7 @@ are taken off before a migration and put back after it.
 
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 GUARDED_TABLES = ("console_audit_log",)
@@ -24,26 +24,39 @@ def _names(table: str) -> list[str]:
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
-    """Put the triggers in place; those that are there are made anew."""
-    statements = _POSTGRES if connection.vendor == "postgresql" else _SQLITE
-    uninstall(connection)
-    with connection.cursor() as cursor:
-        present = connection.introspection.table_names(cursor)
-        for table in GUARDED_TABLES:
-            if table in present:
-                for statement in statements:
-                    cursor.execute(statement.format(table=table, message=_MESSAGE))
+    """Put the triggers in place, in one transaction: nobody ever sees the log without them.
+
+    Where all are there nothing is done, and no lock taken on a log that is being written to.
+    """
+    if not missing(connection):
+        return
+    is_postgres = connection.vendor == "postgresql"
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        for table in _present_tables(connection):
+            if is_postgres:
+                # Two deployments may migrate the shared database at once.
+                cursor.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+            for statement in _drops(connection, table) + (_POSTGRES if is_postgres else _SQLITE):
+                cursor.execute(statement.format(table=table, message=_MESSAGE))
 
 
 def uninstall(connection: BaseDatabaseWrapper) -> None:
     """Take the triggers off, those of a table that is not there yet left aside."""
     with connection.cursor() as cursor:
+        for table in _present_tables(connection):
+            for statement in _drops(connection, table):
+                cursor.execute(statement)
+
+
+def _present_tables(connection: BaseDatabaseWrapper) -> list[str]:
+    with connection.cursor() as cursor:
         present = connection.introspection.table_names(cursor)
-        for table in GUARDED_TABLES:
-            on = f" ON {table}" if connection.vendor == "postgresql" else ""
-            if table in present:
-                for name in _names(table):
-                    cursor.execute(f"DROP TRIGGER IF EXISTS {name}{on}")
+    return [table for table in GUARDED_TABLES if table in present]
+
+
+def _drops(connection: BaseDatabaseWrapper, table: str) -> list[str]:
+    on = f" ON {table}" if connection.vendor == "postgresql" else ""
+    return [f"DROP TRIGGER IF EXISTS {name}{on}" for name in _names(table)]
 
 
 def missing(connection: BaseDatabaseWrapper) -> list[str]:
