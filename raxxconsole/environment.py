@@ -6,7 +6,9 @@ A value that is not understood stops the start and names its variable: a console
 
 import math
 import os
+from typing import Any
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from flags.config_vars import parse_bool
@@ -79,3 +81,22 @@ def read_seconds(name: str, *, default: float, low: float, high: float) -> float
             f"{name}={text!r} is not understood: give a number of seconds from {low:g} to {high:g}."
         )
     return seconds
+
+
+def read_database(name: str, *, default: str) -> dict[str, Any]:
+    """The PostgreSQL or SQLite database that a URL names, as Django's DATABASES wants it."""
+    try:
+        database: dict[str, Any] = environ.Env.db_url_config(read_text(name, default=default))
+    except (ValueError, ImproperlyConfigured):
+        database = {}
+    # In memory each connection would see a database of its own, the flags' refresher an empty one.
+    if database.get("ENGINE") not in _ENGINES or database["NAME"] in ("", ":memory:"):
+        # The URL holds a password: it is not repeated here.
+        raise ImproperlyConfigured(
+            f"{name} is not understood: use postgres://user:password@host:port/name or "
+            "sqlite:///path."
+        )
+    return database
+
+
+_ENGINES = ("django.db.backends.postgresql", "django.db.backends.sqlite3")

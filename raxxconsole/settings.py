@@ -98,7 +98,7 @@ TEMPLATES = [
 ]
 
 DATABASES = {
-    "default": environ.Env().db("DATABASE_URL", default=f"sqlite:///{BASE_DIR}/db.sqlite3")
+    "default": environment.read_database("DATABASE_URL", default=f"sqlite:///{BASE_DIR}/db.sqlite3")
 }
 _database = DATABASES["default"]
 _database.setdefault("OPTIONS", {})
