@@ -36,9 +36,9 @@ def operator_view(
 ) -> Callable[[View], View]:
     """Let a signed-in operator with `permission` through; refuse others as the contract says.
 
-    CSRF was checked before (the middleware). Then, in this order: signed out, 405, 403. `page` is
-    where a signed-out visitor is brought after signing in (a page, never a POST's address); None
-    is for pages, which bring back to themselves.
+    CSRF was checked before (the middleware). Then, in this order: signed out, 405, 403. After
+    signing in, a visitor of a page comes back to it; `page` is where all others are brought (a
+    page, never a POST's address).
     """
 
     if "GET" in methods:
@@ -62,7 +62,8 @@ def _refusal(
     request: ConsoleRequest, methods: tuple[str, ...], permission: str | None, page: str | None
 ) -> HttpResponse | None:
     if not (request.user.is_active and request.user.is_staff):
-        return sign_in_first(request, page or request.get_full_path())
+        is_page = request.method == "GET" and "GET" in methods
+        return sign_in_first(request, request.get_full_path() if is_page or not page else page)
     if request.method not in methods:
         response = refuse(request, 405, f"This address takes {' or '.join(methods)} only.")
         response["Allow"] = ", ".join(methods)
@@ -90,7 +91,8 @@ def refuse(request: HttpRequest, status: int, message: str, **context: Any) -> H
 
     For HTMX it lands in the page's message area, else it is a page of its own.
     """
-    context |= {"message": message, "status": status}
+    # From a refusal a switch of the environment leads to the console's first page.
+    context |= {"message": message, "status": status, "this_page": ""}
     if getattr(request, "htmx", False):
         response = render(request, "console/_message.html", context, status=status)
         return retarget(reswap(response, "innerHTML"), "#console-messages")

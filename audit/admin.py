@@ -34,7 +34,9 @@ class AuditEntryAdmin(admin.ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return super().changelist_view(request, {"title": "Audit log", **(extra_context or {})})
+        return super().changelist_view(
+            request, {"title": "Audit log", "is_popup": False, **(extra_context or {})}
+        )
 
     @admin.display(ordering="created_at")
     def when(self, entry: AuditEntry) -> Any:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.checks import CheckMessage, Error
-from django.db import DatabaseError, connections
+from django.db import Error as DBError
+from django.db import connections
 
 from audit import triggers
 
@@ -21,12 +22,12 @@ def triggers_are_in_place(
                 tables = connection.introspection.table_names(cursor)
             # A database before its first migration has nothing to guard.
             missing = triggers.missing(connection) if triggers.GUARDED_TABLES[0] in tables else []
-        except DatabaseError:
+        except DBError:
             continue
         if missing:
             problems.append(
                 Error(
-                    f"The audit log is not append-only: {', '.join(missing)} missing.",
+                    f"The audit log is not append-only: not in place: {', '.join(missing)}.",
                     hint="Run manage.py migrate --skip-checks: it installs them again.",
                     id="audit.E001",
                 )

@@ -16,28 +16,26 @@ _MESSAGE = "is append-only: rows are never changed and never deleted"
 
 def expected() -> list[str]:
     """The names of all triggers that must be there."""
-    return [name for table in GUARDED_TABLES for name in _names(table)]
-
-
-def _names(table: str) -> list[str]:
-    return [f"{table}_no_update", f"{table}_no_delete", f"{table}_no_overwrite"]
+    return [name for table in GUARDED_TABLES for name in _sqlite_triggers(table)]
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
     """Put the triggers in place, in one transaction: nobody ever sees the log without them.
 
-    Where all are there nothing is done, and no lock taken on a log that is being written to.
+    Where all are as they must be nothing is done, and no lock taken on a log that is in use.
     """
     if not missing(connection):
         return
-    is_postgres = connection.vendor == "postgresql"
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         for table in _present_tables(connection):
-            if is_postgres:
+            if connection.vendor == "postgresql":
                 # Two deployments may migrate the shared database at once.
                 cursor.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
-            for statement in _drops(connection, table) + (_POSTGRES if is_postgres else _SQLITE):
-                cursor.execute(statement.format(table=table, message=_MESSAGE))
+                statements = _postgres_statements(table)
+            else:
+                statements = list(_sqlite_triggers(table).values())
+            for statement in _drops(connection, table) + statements:
+                cursor.execute(statement)
 
 
 def uninstall(connection: BaseDatabaseWrapper) -> None:
@@ -48,27 +46,16 @@ def uninstall(connection: BaseDatabaseWrapper) -> None:
                 cursor.execute(statement)
 
 
-def _present_tables(connection: BaseDatabaseWrapper) -> list[str]:
-    with connection.cursor() as cursor:
-        present = connection.introspection.table_names(cursor)
-    return [table for table in GUARDED_TABLES if table in present]
-
-
-def _drops(connection: BaseDatabaseWrapper, table: str) -> list[str]:
-    on = f" ON {table}" if connection.vendor == "postgresql" else ""
-    return [f"DROP TRIGGER IF EXISTS {name}{on}" for name in _names(table)]
-
-
 def missing(connection: BaseDatabaseWrapper) -> list[str]:
-    """The names of triggers that are absent or, on PostgreSQL, not always enabled."""
+    """The names of triggers that are absent, disabled, or not what this release makes of them."""
     if connection.vendor == "postgresql":
-        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'A'"
+        query, wanted = _POSTGRES_QUERY, _postgres_definitions()
     else:
-        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        query, wanted = _SQLITE_QUERY, _sqlite_definitions()
     with connection.cursor() as cursor:
         cursor.execute(query)
-        present = {row[0] for row in cursor.fetchall()}
-    return [name for name in expected() if name not in present]
+        present = {name: tuple(definition) for name, *definition in cursor.fetchall()}
+    return [name for name in expected() if present.get(name) != wanted[name]]
 
 
 def before_migrate(using: str = DEFAULT_DB_ALIAS, **kwargs: Any) -> None:
@@ -81,39 +68,85 @@ def after_migrate(using: str = DEFAULT_DB_ALIAS, **kwargs: Any) -> None:
     install(connections[using])
 
 
-_SQLITE = [
-    """
-    CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table}
-    BEGIN SELECT RAISE(ABORT, '{table} {message}'); END
-    """,
-    """
-    CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}
-    BEGIN SELECT RAISE(ABORT, '{table} {message}'); END
-    """,
-    # INSERT OR REPLACE removes the old row without firing the DELETE trigger. The log's own
-    # uniqueness is its id and, where it has one, its change_id.
-    """
-    CREATE TRIGGER {table}_no_overwrite BEFORE INSERT ON {table}
-    WHEN EXISTS (
-        SELECT 1 FROM {table} WHERE id = NEW.id OR change_id = NEW.change_id
-    )
-    BEGIN SELECT RAISE(ABORT, '{table} {message}'); END
-    """,
-]
+def _present_tables(connection: BaseDatabaseWrapper) -> list[str]:
+    with connection.cursor() as cursor:
+        present = connection.introspection.table_names(cursor)
+    return [table for table in GUARDED_TABLES if table in present]
 
-_POSTGRES = [
-    """
-    CREATE OR REPLACE FUNCTION {table}_refuse() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-    BEGIN RAISE EXCEPTION '{table} {message}'; END $$
-    """,
-    "CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} "
-    "FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()",
-    "CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} "
-    "FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()",
-    "CREATE TRIGGER {table}_no_overwrite BEFORE TRUNCATE ON {table} "
-    "FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()",
-    "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_no_update",
-    "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_no_delete",
-    "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_no_overwrite",
-]
+
+def _drops(connection: BaseDatabaseWrapper, table: str) -> list[str]:
+    on = f" ON {table}" if connection.vendor == "postgresql" else ""
+    return [f"DROP TRIGGER IF EXISTS {name}{on}" for name in _sqlite_triggers(table)]
+
+
+# --- SQLite ------------------------------------------------------------------
+
+_SQLITE_QUERY = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+
+
+def _sqlite_triggers(table: str) -> dict[str, str]:
+    """Each trigger's statement by its name, as `sqlite_master` keeps it."""
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{table} {_MESSAGE}'); END"
+    # INSERT OR REPLACE removes the old row without firing the DELETE trigger. What makes a row of
+    # the log unique is its id and, where it has one, its change_id.
+    overwrites = f"EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id OR change_id = NEW.change_id)"  # noqa: S608
+    events = {
+        f"{table}_no_update": f"BEFORE UPDATE ON {table}",
+        f"{table}_no_delete": f"BEFORE DELETE ON {table}",
+        f"{table}_no_overwrite": f"BEFORE INSERT ON {table} WHEN {overwrites}",
+    }
+    return {name: f"CREATE TRIGGER {name} {event} {refuse}" for name, event in events.items()}
+
+
+def _sqlite_definitions() -> dict[str, tuple[Any, ...]]:
+    return {
+        name: (statement,)
+        for table in GUARDED_TABLES
+        for name, statement in _sqlite_triggers(table).items()
+    }
+
+
+# --- PostgreSQL --------------------------------------------------------------
+
+# The event of each trigger, and its bits in pg_trigger.tgtype (BEFORE, for each statement).
+_POSTGRES_EVENTS = {
+    "no_update": ("UPDATE", 2 | 16),
+    "no_delete": ("DELETE", 2 | 8),
+    "no_overwrite": ("TRUNCATE", 2 | 32),
+}
+_POSTGRES_QUERY = """
+    SELECT tgname, relname, tgenabled::text, tgtype, tgqual IS NULL, prosrc
+    FROM pg_trigger
+    JOIN pg_class ON pg_class.oid = tgrelid
+    JOIN pg_proc ON pg_proc.oid = tgfoid
+    WHERE NOT tgisinternal
+"""
+
+
+def _postgres_body(table: str) -> str:
+    return f" BEGIN RAISE EXCEPTION '{table} {_MESSAGE}'; END "
+
+
+def _postgres_statements(table: str) -> list[str]:
+    function = f"{table}_refuse()"
+    statements = [
+        f"CREATE OR REPLACE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql "
+        f"SET search_path = pg_catalog, pg_temp AS $${_postgres_body(table)}$$"
+    ]
+    for suffix, (event, _) in _POSTGRES_EVENTS.items():
+        name = f"{table}_{suffix}"
+        statements += [
+            f"CREATE TRIGGER {name} BEFORE {event} ON {table} "
+            f"FOR EACH STATEMENT EXECUTE FUNCTION {function}",
+            # ALWAYS: for a session that calls itself a replica, too.
+            f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}",
+        ]
+    return statements
+
+
+def _postgres_definitions() -> dict[str, tuple[Any, ...]]:
+    return {
+        f"{table}_{suffix}": (table, "A", bits, True, _postgres_body(table))
+        for table in GUARDED_TABLES
+        for suffix, (_, bits) in _POSTGRES_EVENTS.items()
+    }

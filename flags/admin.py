@@ -63,6 +63,7 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
         where = environment(request.active_env)
         context = {
             "title": "Feature flags",
+            "is_popup": False,
             "environment": where,
             "orphans": orphans(where.name, list(where.declarations)),
             "out_of_step": where.is_own and plan_sync(where.declarations, where.name),

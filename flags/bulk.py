@@ -8,13 +8,15 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from django.db import DatabaseError
+from django.db import Error as DBError
 
 from audit.actor import Actor
 from flags import policy
-from flags.errors import FlipRefused, UndeclaredFlag
+from flags.declarations import is_key
+from flags.errors import UndeclaredFlag
 from flags.layers import Source
-from flags.services import Outcome, flip, is_seen_token
+from flags.refusals import FlipRefused
+from flags.services import Outcome, check_environment, flip, is_seen_token
 from flags.state import FlagState
 
 
@@ -65,6 +67,7 @@ def plan(states: Iterable[FlagState], value: bool, actor: Actor) -> list[Planned
 def _refusal(state: FlagState, actor: Actor) -> str:
     try:
         policy.check_role(actor, state.declaration.risk)
+        check_environment(state.env)
         policy.check_elevation(actor, state.declaration.risk)
     except FlipRefused as refused:
         return str(refused)
@@ -87,7 +90,7 @@ def unpack(text: str) -> Packed:
     texts = [packed.env, *(part for flag in packed.flags for part in flag)]
     if not isinstance(packed.value, bool) or not all(isinstance(text, str) for text in texts):
         raise ValueError("not a packed plan")
-    if not all(is_seen_token(seen) for _, seen in packed.flags):
+    if not all(is_key(key) and is_seen_token(seen) for key, seen in packed.flags):
         raise ValueError("not a packed plan")
     return packed
 
@@ -100,7 +103,7 @@ def apply(packed: Packed, actor: Actor) -> BulkResult:
             done = flip(key, packed.env, packed.value, actor=actor, seen=seen)
         except (FlipRefused, UndeclaredFlag) as refused:
             result.refused.append((key, str(refused)))
-        except DatabaseError:
+        except DBError:
             result.refused.append((key, "the database did not answer: look before you try again"))
         else:
             which = result.already if done.outcome is Outcome.ALREADY else result.done

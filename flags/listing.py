@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import (
     Case,
@@ -23,7 +24,7 @@ from flags.declarations import Risk
 from flags.layers import Source
 from flags.models import DeclaredFlag, FeatureFlag
 from flags.rows import build_rows
-from flags.state import Environment, environment
+from flags.state import Environment, environment, read_states
 
 _RISKS = list(Risk)
 
@@ -82,9 +83,9 @@ class FlagChangeList(ChangeList):
 
     def get_results(self, request: ConsoleRequest) -> None:  # type: ignore[override]
         super().get_results(request)
-        self.rows = build_rows(
-            {flag.flag_key: flag.pk for flag in self.result_list}, request.active_env, request.actor
-        )
+        pks = {flag.flag_key: flag.pk for flag in self.result_list}
+        states = read_states(request.active_env, list(pks))
+        self.rows = build_rows(states.values(), pks, request.actor)
 
 
 class RiskFilter(admin.SimpleListFilter):
@@ -95,7 +96,7 @@ class RiskFilter(admin.SimpleListFilter):
         return [(risk.value, risk.value) for risk in Risk]
 
     def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(risk=self.value()) if self.value() else queryset
+        return queryset.filter(risk=_known(self)) if self.value() else queryset
 
 
 class ValueFilter(admin.SimpleListFilter):
@@ -106,8 +107,7 @@ class ValueFilter(admin.SimpleListFilter):
         return [("on", "on"), ("off", "off")]
 
     def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        wanted = {"on": 1, "off": 0}.get(self.value() or "")
-        return queryset if wanted is None else queryset.filter(on=wanted)
+        return queryset.filter(on=int(_known(self) == "on")) if self.value() else queryset
 
 
 class SourceFilter(admin.SimpleListFilter):
@@ -118,4 +118,12 @@ class SourceFilter(admin.SimpleListFilter):
         return [(source.value, source.value) for source in Source]
 
     def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(source=self.value()) if self.value() else queryset
+        return queryset.filter(source=_known(self)) if self.value() else queryset
+
+
+def _known(chosen: admin.SimpleListFilter) -> str:
+    """The filter's value, if it is one of its choices; else the changelist starts anew."""
+    value = chosen.value() or ""
+    if value not in [choice for choice, _ in chosen.lookup_choices]:
+        raise IncorrectLookupParameters
+    return value

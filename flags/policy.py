@@ -2,7 +2,7 @@
 
 from audit.actor import Actor, Channel
 from flags.declarations import Risk
-from flags.errors import ElevationRequired, RoleForbidden
+from flags.refusals import ElevationRequired, RoleForbidden
 
 VIEW = "flags.view_declaredflag"
 _MINIMUM_ROLE = {Risk.LOW: "ops", Risk.MEDIUM: "superadmin", Risk.HIGH: "superadmin"}

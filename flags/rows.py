@@ -8,7 +8,7 @@ from flags import policy
 from flags.history import LastChange, last_changes
 from flags.layers import Source
 from flags.models import DeclaredFlag, FeatureFlag
-from flags.state import FlagState, read_states
+from flags.state import FlagState
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +53,29 @@ def _word(value: bool) -> str:
     return "on" if value else "off"
 
 
-def build_rows(pks: Mapping[str, int | None], env: str, actor: Actor) -> list[Row]:
-    """Rows for these flags of `env`, in this order: two or three queries, however many flags.
+def build_rows(states: Iterable[FlagState], pks: Mapping[str, int], actor: Actor) -> list[Row]:
+    """The rows of these states, in their order: one query for who changed them last.
 
-    `pks` are the primary keys of their declared rows by flag key: None where `sync_flags` has not
-    listed the flag yet. A key that is not declared gets no row.
+    `pks` are the primary keys of the declared rows by flag key, without those flags that
+    `sync_flags` has not listed yet.
     """
-    states = read_states(env, list(pks))
-    changes = last_changes(state.row for state in states.values() if state.row)
+    states = list(states)
+    changes = last_changes(state.row for state in states if state.row)
     return [
         Row(
-            pk=pks[key],
+            pk=pks.get(state.key),
             state=state,
-            last_change=changes.get(key),
+            last_change=changes.get(state.key),
             may_flip=policy.may_flip(actor, state.declaration.risk),
         )
-        for key, state in states.items()
+        for state in states
     ]
 
 
-def read_row(key: str, env: str, actor: Actor) -> Row | None:
-    """The row of one flag as the database has it now; None where `env` does not declare it."""
-    listed = DeclaredFlag.objects.filter(flag_key=key, env=env).first()
-    rows = build_rows({key: listed.pk if listed else None}, env, actor)
-    return rows[0] if rows else None
+def row_of(state: FlagState, actor: Actor) -> Row:
+    """The row of one state."""
+    listed = DeclaredFlag.objects.filter(flag_key=state.key, env=state.env)
+    return build_rows([state], dict(listed.values_list("flag_key", "pk")), actor)[0]
 
 
 def orphans(env: str, declared: Iterable[str]) -> list[tuple[FeatureFlag, LastChange]]:

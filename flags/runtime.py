@@ -1,6 +1,7 @@
 """This process's store and declarations, built from Django's settings on the first question."""
 
 import functools
+import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,16 @@ def replace_store(new: "Store | None") -> "Store | None":
     with _lock:
         old, _store = _store, new
     return old
+
+
+def _after_fork_in_child() -> None:
+    # A thread that stayed in the parent may have held it.
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _open_store() -> "Store":

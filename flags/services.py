@@ -14,9 +14,9 @@ from django.utils import timezone
 from audit.actor import Actor
 from audit.services import record
 from flags import policy, runtime
-from flags.errors import DbLayerOff, EnvironmentNotServed, StateMoved
 from flags.layers import Source
 from flags.models import FeatureFlag
+from flags.refusals import DbLayerOff, EnvironmentNotServed, StateMoved
 from flags.state import FlagState, read_state
 
 _SEEN = re.compile(r"db:([0-9a-f]{32})?:[01]|(env|yaml)::[01]")
@@ -70,13 +70,7 @@ def flip(
     """
     now = now or timezone.now()
     policy.check_role(actor, read_state(key, env).declaration.risk)
-    if env not in settings.CONSOLE_ENVIRONMENTS:
-        raise EnvironmentNotServed(f"This console may not change {env}.")
-    if not settings.FLAG_CONSOLE_FEATURE_FLAGS_DB:
-        raise DbLayerOff(
-            "The database layer is off (FLAG_CONSOLE_FEATURE_FLAGS_DB is not 1): "
-            "a row would change nothing, so none was written."
-        )
+    check_environment(env)
     try:
         with transaction.atomic():
             state = read_state(key, env)
@@ -92,6 +86,17 @@ def flip(
         if _is_done(state, value):
             return Flip(Outcome.ALREADY, state)
         raise _moved(state) from None
+
+
+def check_environment(env: str) -> None:
+    """Raises EnvironmentNotServed or DbLayerOff where no flag of `env` can be flipped from here."""
+    if env not in settings.CONSOLE_ENVIRONMENTS:
+        raise EnvironmentNotServed(f"This console may not change {env}.")
+    if not settings.FLAG_CONSOLE_FEATURE_FLAGS_DB:
+        raise DbLayerOff(
+            "The database layer is off (FLAG_CONSOLE_FEATURE_FLAGS_DB is not 1): "
+            "a row would change nothing, so none was written."
+        )
 
 
 def _is_done(state: FlagState, value: bool) -> bool:

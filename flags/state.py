@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from flags import config_vars, runtime
-from flags.declarations import Declaration, Declarations
+from flags.declarations import Declaration, Declarations, is_key
 from flags.errors import UndeclaredFlag
 from flags.layers import Resolution, Source, resolve
 from flags.models import DeclaredFlag, FeatureFlag
@@ -89,13 +89,16 @@ def environment(name: str, keys: Iterable[str] | None = None) -> Environment:
         return Environment(name, declared, config_vars.read(declared), db_layer)
     rows = DeclaredFlag.objects.filter(env=name)
     if keys is not None:
-        rows = rows.filter(flag_key__in=keys)
+        # PostgreSQL takes no NUL, and what is no key is declared nowhere.
+        rows = rows.filter(flag_key__in=[key for key in keys if is_key(key)])
     return Environment(name, {row.flag_key: row.declaration for row in rows}, None, db_layer)
 
 
 def read_state(key: str, env: str) -> FlagState:
     """The state of one flag now, from the database. Raises UndeclaredFlag."""
     where = environment(env, [key])
+    if key not in where.declarations:
+        raise UndeclaredFlag(key, env)
     return where.state(key, FeatureFlag.objects.filter(flag_key=key, env=env).first())
 
 

@@ -4,6 +4,7 @@ A background thread keeps a table of resolved values. A read is a look-up in tha
 not wait for the database, and it does not touch the caller's connection or transaction.
 """
 
+import contextlib
 import logging
 import os
 import threading
@@ -82,8 +83,10 @@ class Store:
 
     def explain(self, key: str) -> Resolution:
         """The value of flag `key`, its layer, and what every layer said."""
-        if key not in self._table and not self._first_read(key):
+        if key not in self._declarations:
             raise UndeclaredFlag(key, self.env)
+        if key not in self._table:
+            self._first_read(key)
         return self._table[key]
 
     def invalidate(self, *, timeout: float = FIRST_LOAD_SECONDS) -> None:
@@ -143,7 +146,7 @@ class Store:
     # --- the refresher -------------------------------------------------------
 
     def _run(self, source: RowSource) -> None:
-        failures = 0
+        failures, loaded = 0, False
         while True:
             # Cleared before the flags are looked at: whoever sets one wakes this loop afterwards.
             self._wake.clear()
@@ -153,18 +156,19 @@ class Store:
             try:
                 rows = source.load()
             except Exception as error:  # noqa: BLE001 - reads go on whatever the database does
-                source.close()
+                _close(source)
                 failures += 1
                 if failures == 1:
-                    logger.warning("flags of %s keep their last known values: %s", self.env, error)
+                    what = "keep their last known values" if loaded else "come from env and yaml"
+                    logger.warning("flags of %s %s: %s", self.env, what, error)
                 rows = self._rows
             else:
                 if failures:
                     logger.info("flags of %s are read from the database again", self.env)
-                failures = 0
+                failures, loaded = 0, True
             self._publish(rows, answered=None if failures else ticket)
             self._wake.wait(min(RETRY_SECONDS, self._interval) if failures else self._interval)
-        source.close()
+        _close(source)
 
     def _publish(self, rows: Mapping[str, bool], answered: int | None = None) -> None:
         """Swap in a table made of `rows` and what the environment and the YAML say."""
@@ -186,6 +190,12 @@ class Store:
         if self._source is not None:
             self._source.abandon()
         self._reset()
+
+
+def _close(source: RowSource) -> None:
+    """Let go of a connection that may be broken already: the refresher must outlive it."""
+    with contextlib.suppress(Exception):
+        source.close()
 
 
 _stores: "weakref.WeakSet[Store]" = weakref.WeakSet()

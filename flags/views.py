@@ -13,12 +13,13 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.http import ConsoleRequest, View, operator_view, refuse
 from audit.sentences import sentence
-from flags import policy
-from flags.errors import EnvironmentNotServed, FlipRefused, UndeclaredFlag
+from flags import config_vars, policy
+from flags.errors import UndeclaredFlag
 from flags.gate import closed_gate
 from flags.history import flip_history
 from flags.models import DeclaredFlag
-from flags.rows import Row, read_row
+from flags.refusals import EnvironmentNotServed, FlipRefused, StateMoved
+from flags.rows import Row, row_of
 from flags.services import Flip, Outcome, flip, is_seen_token
 from flags.state import read_state
 
@@ -60,7 +61,9 @@ def flag_page(request: ConsoleRequest, key: str) -> HttpResponse:
         **admin.site.each_context(request),
         "title": key,
         "state": state,
-        "row": read_row(key, request.active_env, request.actor),
+        "row": row_of(state, request.actor),
+        "config_var": config_vars.name_of(key),
+        "config_var_is_ignored": bool(config_vars.not_understood([key])),
         "history": [(entry, sentence(entry)) for entry in flip_history(key)],
     }
     return render(request, "flags/flag.html", context)
@@ -96,15 +99,16 @@ def flip_flag(request: ConsoleRequest, key: str) -> HttpResponse:
 
 
 def _done(request: ConsoleRequest, done: Flip) -> HttpResponse:
-    row = read_row(done.state.key, done.state.env, request.actor)
+    # Of the very state that the notice tells of: a later look could find another's flip.
+    row = row_of(done.state, request.actor)
     word = "on" if done.state.value else "off"
     if done.outcome is Outcome.ALREADY:
-        notice = f"already {word}" + (f" ({row.last_change})" if row and row.last_change else "")
+        notice = f"already {word}" + (f" ({row.last_change})" if row.last_change else "")
     elif done.outcome is Outcome.PINNED:
         notice = f"pinned {word}: the value comes from the database now"
     else:
         notice = f"turned {word}"
-    if request.htmx and row:
+    if request.htmx:
         return _row_partial(request, replace(row, notice=notice))
     messages.success(request, f"{done.state.key} in {done.state.env}: {notice}.")
     response = HttpResponseRedirect(f"{_page_to_return_to(request)}#flag-{done.state.key}")
@@ -114,12 +118,22 @@ def _done(request: ConsoleRequest, done: Flip) -> HttpResponse:
 
 def _refused(request: ConsoleRequest, key: str, env: str, refused: FlipRefused) -> HttpResponse:
     """The refusal with the fresh row: in the row for HTMX, else as a page."""
-    shown = env if env in settings.CONSOLE_ENVIRONMENTS else request.active_env
-    row = read_row(key, shown, request.actor)
+    row = _fresh_row(request, key, env, refused)
     if request.htmx and row:
         row = replace(row, notice=str(refused), refused=True)
         return _row_partial(request, row, status=refused.status)
     return refuse(request, refused.status, str(refused), row=row)
+
+
+def _fresh_row(request: ConsoleRequest, key: str, env: str, refused: FlipRefused) -> Row | None:
+    """The flag as it is now in the environment that the page shows, if this console shows it."""
+    if isinstance(refused, StateMoved):
+        return row_of(refused.state, request.actor)
+    shown = env if env in settings.CONSOLE_ENVIRONMENTS else request.active_env
+    try:
+        return row_of(read_state(key, shown), request.actor)
+    except UndeclaredFlag:
+        return None
 
 
 def _row_partial(request: ConsoleRequest, row: Row, status: int = 200) -> HttpResponse:

@@ -86,7 +86,9 @@ def read_seconds(name: str, *, default: float, low: float, high: float) -> float
 def read_database(name: str, *, default: str) -> dict[str, Any]:
     """The PostgreSQL or SQLite database that a URL names, as Django's DATABASES wants it."""
     try:
-        database: dict[str, Any] = environ.Env.db_url_config(read_text(name, default=default))
+        # Set and empty is no URL: falling back to SQLite would lose what is written.
+        url = os.environ.get(name, default).strip()
+        database: dict[str, Any] = environ.Env.db_url_config(url) if url else {}
     except (ValueError, ImproperlyConfigured):
         database = {}
     # In memory each connection would see a database of its own, the flags' refresher an empty one.

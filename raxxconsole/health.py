@@ -4,7 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from django.db import DatabaseError, connection
+from django.db import Error as DBError
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
@@ -40,7 +41,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 def _is_signed_in(request: HttpRequest) -> bool:
     try:
         return request.user.is_authenticated
-    except DatabaseError:
+    except DBError:
         return False
 
 
@@ -64,7 +65,7 @@ def _look() -> dict[str, str]:
     for name, look in looks.items():
         try:
             problem = look()
-        except DatabaseError as error:
+        except DBError as error:
             name, problem = "database", str(error).strip()
         if problem:
             problems[name] = problem

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from accounts.http import ConsoleRequest
 from audit.actor import Actor, Channel
@@ -38,6 +38,9 @@ class OperatorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: ConsoleRequest) -> HttpResponse:
+        if "%00" in request.META.get("QUERY_STRING", ""):
+            # PostgreSQL takes no NUL in a text: the page without such a query.
+            return HttpResponseRedirect(request.path)
         if request.path.startswith("/console/"):
             try:
                 request.active_env = _active_env(request)

@@ -25,6 +25,8 @@ def choose_environment(request: ConsoleRequest) -> HttpResponse:
     if chosen not in settings.CONSOLE_ENVIRONMENTS:
         return refuse(request, 409, f"This console does not show {chosen}.")
     request.session[ACTIVE_ENV] = chosen
+    # Now, not when the answer is on its way: a choice that cannot be kept must not look kept.
+    request.session.save()
     page = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(page, {request.get_host()}, request.is_secure()):
         page = resolve_url("admin:index")

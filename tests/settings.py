@@ -27,4 +27,7 @@ from raxxconsole.settings import DATABASES, STORAGES  # noqa: E402
 if "sqlite" in DATABASES["default"]["ENGINE"]:
     DATABASES["default"]["TEST"] = {"NAME": str(_CACHE / "test.sqlite3")}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# An empty one: whitenoise warns where there is none, and tests serve no static files.
+STATIC_ROOT = _CACHE / "no-static-files"
+STATIC_ROOT.mkdir(exist_ok=True)
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

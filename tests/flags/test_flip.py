@@ -8,8 +8,9 @@ from django.db import transaction
 import flags
 from audit.models import AuditEntry
 from flags import services
-from flags.errors import DbLayerOff, ElevationRequired, RoleForbidden, StateMoved, UndeclaredFlag
+from flags.errors import UndeclaredFlag
 from flags.models import FeatureFlag
+from flags.refusals import DbLayerOff, ElevationRequired, RoleForbidden, StateMoved
 from flags.services import Outcome, flip
 from flags.state import read_state
 from tests.conftest import console_actor

@@ -3,11 +3,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.db import Error as DBError
 
 from accounts.cli import cli_actor
 from accounts.models import User
-from flags.errors import FlipRefused, UndeclaredFlag
+from flags.errors import UndeclaredFlag
+from flags.refusals import FlipRefused
 from flags.services import Flip, Outcome, flip
 from flags.state import FlagState, read_state
 
@@ -21,13 +22,13 @@ class Command(BaseCommand):
         parser.add_argument("--env", required=True, choices=settings.CONSOLE_ENVIRONMENTS)
         parser.add_argument("--reason", required=True, help="kept in the audit log")
         parser.add_argument("--incident", default="", help="the incident's number, for the log")
-        parser.add_argument("--as", dest="name", default="", help="the operator who acts")
+        parser.add_argument("--as", dest="name", help="the operator who acts")
         parser.add_argument("--yes", action="store_true", help="do not ask on the terminal")
 
-    def handle(self, *, key: str, to: str, env: str, name: str, **options: Any) -> None:
+    def handle(self, *, key: str, to: str, env: str, name: str | None, **options: Any) -> None:
         if not options["reason"].strip():
             raise CommandError("--reason is empty: say why, the audit log keeps it.")
-        actor = cli_actor(self._operator(name) if name else None)
+        actor = cli_actor(None if name is None else self._operator(name))
         try:
             state = read_state(key, env)
             if not options["yes"] and sys.stdin is not None and sys.stdin.isatty():
@@ -43,7 +44,7 @@ class Command(BaseCommand):
             )
         except (FlipRefused, UndeclaredFlag) as refused:
             raise CommandError(str(refused)) from refused
-        except DatabaseError as error:
+        except DBError as error:
             raise CommandError(
                 f"The database does not answer ({str(error).strip()}). Look at the value with "
                 "flag_status before you try again."
@@ -59,7 +60,11 @@ class Command(BaseCommand):
     def _ask(self, state: FlagState, to: str) -> None:
         now = "on" if state.value else "off"
         question = f"{state.key} is {now} in {state.env} ({state.source}). Turn it {to}? [y/N] "
-        if input(question).strip().lower() not in ("y", "yes"):
+        try:
+            answer = input(question)
+        except (EOFError, KeyboardInterrupt):
+            answer = ""
+        if answer.strip().lower() not in ("y", "yes"):
             raise CommandError("Nothing was changed.")
 
 

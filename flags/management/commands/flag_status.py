@@ -3,7 +3,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.db import Error as DBError
 
 from flags.errors import UndeclaredFlag
 from flags.state import FlagState, read_state, read_states
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             states = [read_state(key, env)] if key else list(read_states(env).values())
         except UndeclaredFlag as error:
             raise CommandError(str(error)) from error
-        except DatabaseError as error:
+        except DBError as error:
             raise CommandError(f"The database does not answer: {error}") from error
         if options["json"]:
             self._write_json(states)

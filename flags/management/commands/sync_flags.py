@@ -27,13 +27,15 @@ class Command(BaseCommand):
             declared = declarations.load(settings.FEATURE_FLAGS_FILE)
         except DeclarationsError as error:
             raise CommandError(f"The flags file is refused:\n{error}") from error
+        names = list(dict.fromkeys(env or [settings.CONSOLE_ENV]))
+        others = [name for name in names if name != settings.CONSOLE_ENV]
+        if others and not settings.DEBUG:
+            raise CommandError(
+                f"This deployment runs in {settings.CONSOLE_ENV} and speaks for it alone: "
+                f"run sync_flags where {', '.join(others)} runs."
+            )
         out_of_step = False
-        for name in dict.fromkeys(env or [settings.CONSOLE_ENV]):
-            if name != settings.CONSOLE_ENV and not settings.DEBUG:
-                raise CommandError(
-                    f"This deployment runs in {settings.CONSOLE_ENV} and speaks for it alone: "
-                    f"run sync_flags where {name} runs."
-                )
+        for name in names:
             if check:
                 plan = plan_sync(declared, name)
                 out_of_step |= bool(plan)

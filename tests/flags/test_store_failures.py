@@ -1,0 +1,54 @@
+"""The store while its source fails: reads go on, and so does the refresher."""
+
+import logging
+
+import pytest
+
+from flags.layers import Source
+from tests.flags.test_store import KEY, KEYS, FakeSource, eventually, opened_stores, seconds_of
+
+open_store = pytest.fixture(opened_stores)
+
+
+def test_a_source_that_fails_from_the_start_leaves_env_and_yaml_to_answer(open_store, monkeypatch):
+    monkeypatch.setenv("FLAG_FLAG_1", "on")
+    source = FakeSource(**{KEY: True, KEYS[1]: False})
+    source.failure = OSError("away")
+    store = open_store(source)
+    assert seconds_of(lambda: store.is_on(KEY)) < 1
+    assert [store.is_on(KEY), store.is_on(KEYS[1])] == [False, True]
+    assert [store.explain(key).source for key in KEYS[:2]] == [Source.YAML, Source.ENV]
+
+
+def test_a_source_that_fails_later_leaves_the_last_known_values_until_it_is_back(
+    open_store, caplog
+):
+    caplog.set_level(logging.INFO, logger="flags.store")
+    source = FakeSource(**{KEY: True})
+    store = open_store(source)
+    assert store.is_on(KEY)
+
+    source.rows, source.failure = {}, OSError("away")
+    loads = source.loads
+    assert eventually(lambda: source.loads > loads + 3)
+    assert store.is_on(KEY)
+    assert store.explain(KEY).source is Source.DB
+
+    source.rows, source.failure = {KEYS[1]: True}, None
+    assert eventually(lambda: store.is_on(KEYS[1]) and not store.is_on(KEY))
+    assert source.closes >= 3
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert "away" in caplog.records[0].getMessage()
+
+
+def test_a_source_that_cannot_even_be_closed_is_tried_again(open_store, monkeypatch):
+    source = FakeSource()
+    store = open_store(source)
+    store.is_on(KEY)
+    source.failure = OSError("away")
+    monkeypatch.setattr(source, "close", lambda: 1 / 0)
+    loads = source.loads
+    assert eventually(lambda: source.loads > loads + 1)
+    monkeypatch.undo()
+    source.rows, source.failure = {KEY: True}, None
+    assert eventually(lambda: store.is_on(KEY))

@@ -1,0 +1,99 @@
+"""A process of application code, with Django set up, whose functions a test calls one by one.
+
+A test writes what the process does as a function of its own module; the process imports it.
+"""
+
+import importlib
+import json
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+import flags
+from tests.processes.server import program
+
+_SOURCE = "from tests.processes import application; application.main()"
+
+
+class Application:
+    """The test's end of the line to a process that runs `serve`."""
+
+    def __init__(self, questions: TextIO, answers: TextIO) -> None:
+        self._questions, self._answers = questions, answers
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What `function(*arguments)` returns over there. Raises RuntimeError where it raises."""
+        return self.timed(function, *arguments)[0]
+
+    def timed(self, function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
+        """The same, and how many seconds it took over there."""
+        question = {"module": function.__module__, "name": function.__name__, "with": arguments}
+        print(json.dumps(question), file=self._questions, flush=True)
+        line = self._answers.readline()
+        if not line:
+            raise RuntimeError("the process ended without an answer")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer["value"], answer["seconds"]
+
+    def hang_up(self) -> None:
+        """Let the process come to its own end."""
+        self._questions.close()
+        self._answers.close()
+
+    def turns(
+        self,
+        key: str,
+        value: bool,
+        *,
+        within: float,
+        reading: Callable[[str], bool] = flags.is_on,
+    ) -> bool:
+        """Whether flag `key` reads as `value` before `within` seconds have passed, asked in a loop.
+        False, too, for an answer that comes late."""
+        deadline = time.monotonic() + within
+        while self.call(reading, key) is not value:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return time.monotonic() < deadline
+
+
+@contextmanager
+def application(**extra: str) -> Iterator[Application]:
+    """An application process, ready to answer; `extra` is added to its environment."""
+    with program(_SOURCE, **extra) as process:
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("the process has no pipes")
+        if process.stdout.readline() != "ready\n":
+            raise RuntimeError("the process did not start")
+        yield Application(process.stdin, process.stdout)
+
+
+def main() -> None:
+    """The process's own side."""
+    import django
+
+    django.setup()
+    print("ready", flush=True)
+    serve(sys.stdin, sys.stdout)
+
+
+def serve(questions: TextIO, answers: TextIO) -> None:
+    """Answer until the other side hangs up."""
+    for line in questions:
+        print(json.dumps(_answer(json.loads(line))), file=answers, flush=True)
+
+
+def _answer(question: dict[str, Any]) -> dict[str, Any]:
+    function = getattr(importlib.import_module(question["module"]), question["name"])
+    began = time.monotonic()
+    try:
+        value = function(*question["with"])
+    except Exception:  # noqa: BLE001 - the test is told of whatever it was
+        return {"error": traceback.format_exc()}
+    return {"value": value, "seconds": time.monotonic() - began}

@@ -1,0 +1,103 @@
+"""Eight processes that flip at the same time. `python -c` runs `main`; the test reads its JSON.
+
+One process sets Django up and forks the racers, so that all of them start at once.
+"""
+
+import json
+import logging
+import multiprocessing
+import random
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+PROCESSES = 8
+LATE = 60
+
+_fork = multiprocessing.get_context("fork")
+_barrier = _fork.Barrier(PROCESSES)
+
+
+def main() -> None:
+    """Run the race that the arguments name, and print every racer's log: a list of tries."""
+    import django
+
+    django.setup()
+    # None of these processes outlives a race that went wrong. A fork does not inherit an alarm.
+    signal.alarm(2 * LATE)
+    race, keys, rounds = _RACES[sys.argv[1]], sys.argv[2].split(","), int(sys.argv[3])
+    with _fork.Pool(PROCESSES, signal.alarm, [2 * LATE]) as pool:
+        logs = pool.starmap(_run, [(race, number, keys, rounds) for number in range(PROCESSES)], 1)
+    json.dump(logs, sys.stdout)
+
+
+def _run(race: Callable[..., Iterator[Any]], number: int, keys: list[str], rounds: int) -> list:
+    import flags
+
+    warnings = _Warnings(logging.WARNING)
+    logging.getLogger().addHandler(warnings)
+    random.seed(number)
+    # With a store at work each flip has its table loaded anew, as in a process that serves.
+    flags.is_on(keys[0])
+    _barrier.wait(LATE)
+    tries = [one for tries in race(number, keys, rounds) for one in tries]
+    return tries + [{"outcome": "warning", "text": text} for text in warnings.texts]
+
+
+class _Warnings(logging.Handler):
+    """What the code had to complain of: a race should leave nothing in the log."""
+
+    texts: list[str]
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.texts = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+def _toggle(number: int, keys: list[str], rounds: int) -> Iterator[list[dict[str, Any]]]:
+    """Each in its own time: any of the flags, to the other value than it has."""
+    from flags.state import read_state
+
+    for _ in range(rounds):
+        state = read_state(random.choice(keys), "staging")
+        yield _flip(state, not state.value)
+
+
+def _first(number: int, keys: list[str], rounds: int) -> Iterator[list[dict[str, Any]]]:
+    """All at once: each flag's first row; even racers want it on, odd ones off."""
+    from flags.state import read_state
+
+    for key in keys:
+        state = read_state(key, "staging")
+        _barrier.wait(LATE)
+        yield _flip(state, number % 2 == 0, again=False)
+
+
+_RACES = {"toggle": _toggle, "first": _first}
+
+
+def _flip(state: Any, value: bool, *, again: bool = True) -> list[dict[str, Any]]:
+    """Flip until it is done, from what was seen last. One entry for each try."""
+    from flags.refusals import StateMoved
+    from flags.services import flip
+    from tests.processes.flipping import ACTOR
+
+    tries = []
+    while True:
+        entry = {"key": state.key, "to": value}
+        tries.append(entry)
+        try:
+            done = flip(state.key, "staging", value, actor=ACTOR, seen=state.seen)
+        except StateMoved as moved:
+            entry["outcome"], state = "moved", moved.state
+            if again:
+                continue
+        except Exception as error:  # noqa: BLE001 - the test asserts that there is none
+            entry |= {"outcome": "error", "text": repr(error)}
+        else:
+            entry["outcome"] = done.outcome
+        return tries

@@ -1,0 +1,100 @@
+"""`flags.is_on()` after a fork, in the child and in the parent."""
+
+import os
+import sys
+import time
+
+import pytest
+from django.db import connection
+
+import flags
+from tests.processes import raw_sql
+from tests.processes.application import Application, application, serve
+from tests.processes.outage import outage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KEY = "console_billing"
+
+_child: tuple[int, Application]
+
+
+def fork() -> None:
+    """Fork this process. The child answers until it is hung up, then ends as any program does."""
+    global _child
+    questions, ask = os.pipe()
+    hear, answers = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(ask)
+        os.close(hear)
+        serve(os.fdopen(questions), os.fdopen(answers, "w"))
+        # Not os._exit: the objects that were inherited are torn down as well.
+        sys.exit(0)
+    os.close(questions)
+    os.close(answers)
+    _child = pid, Application(os.fdopen(ask, "w"), os.fdopen(hear))
+
+
+def child_is_on(key: str) -> bool:
+    return _child[1].call(flags.is_on, key)
+
+
+def end_child() -> int:
+    """The exit code of the child, after it ended by itself."""
+    pid, child = _child
+    child.hang_up()
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def store_sessions() -> set[int]:
+    """The server's processes for connections of stores. None on SQLite, which has no server."""
+    if connection.vendor == "sqlite":
+        return set()
+    return {
+        pid
+        for (pid,) in raw_sql.rows(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+            "AND query LIKE 'SELECT flag_key, value FROM console_feature_flags%'"
+        )
+    }
+
+
+def test_child_and_parent_both_see_later_changes():
+    with application(FLAGS_TTL_SECONDS="1") as parent:
+        assert parent.call(flags.is_on, KEY) is False
+        parent.call(fork)
+        assert parent.call(child_is_on, KEY) is False
+        raw_sql.set_row(KEY, 1)
+        assert parent.turns(KEY, True, within=3, reading=child_is_on)
+        assert parent.turns(KEY, True, within=3)
+        assert parent.call(end_child) == 0
+
+
+def test_the_child_has_a_database_session_of_its_own_and_leaves_the_parents_alone():
+    with application(FLAGS_TTL_SECONDS="1") as parent:
+        parent.call(flags.is_on, KEY)
+        before = store_sessions()
+        parent.call(fork)
+        parent.call(child_is_on, KEY)
+        sessions = 2 if connection.vendor == "postgresql" else 0
+        assert len(store_sessions()) == sessions
+        assert parent.call(end_child) == 0
+        raw_sql.set_row(KEY, 1)
+        assert parent.turns(KEY, True, within=3)
+        assert store_sessions() == before
+
+
+def test_a_child_whose_database_is_away_keeps_the_parents_values():
+    raw_sql.set_row(KEY, 1)
+    with (
+        outage("refuses") as database,
+        application(FLAGS_TTL_SECONDS="1", DATABASE_URL=database.url) as parent,
+    ):
+        assert parent.call(flags.is_on, KEY) is True
+        database.begin()
+        parent.call(fork)
+        assert parent.call(child_is_on, KEY) is True
+        # Longer than the TTL: the refreshes that failed took nothing away.
+        time.sleep(1.2)
+        assert parent.call(child_is_on, KEY) is True

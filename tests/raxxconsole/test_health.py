@@ -1,0 +1,110 @@
+"""/healthz and /readyz: what a load balancer asks, and what a signed-in operator is told."""
+
+import uuid
+
+import pytest
+from django.db import InterfaceError, OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+
+from audit import triggers
+from raxxconsole import health
+from tests.flags.test_contract import SIGNED_OUT, client_as
+
+
+@pytest.fixture(autouse=True)
+def _nothing_looked_at_yet(monkeypatch):
+    """The last answer outlives a test."""
+    monkeypatch.setattr(health, "_last", None)
+
+
+def unapplied_migration(settings, monkeypatch):
+    MigrationRecorder(connection).record_unapplied("flags", "0001_initial")
+
+
+def trigger_off(settings, monkeypatch):
+    triggers.uninstall(connection)
+
+
+def bad_yaml(settings, monkeypatch):
+    bad = settings.BASE_DIR / f"no-such-file-{uuid.uuid4()}.yaml"
+    settings.FEATURE_FLAGS_FILE = bad
+
+
+BREAKAGES = pytest.mark.parametrize(
+    ("breakage", "name", "cause"),
+    [
+        (unapplied_migration, "migrations", "flags.0001_initial"),
+        (trigger_off, "triggers", "console_audit_log_no_update"),
+        (bad_yaml, "yaml", "no-such-file"),
+    ],
+)
+
+
+def test_healthz_needs_no_database_at_all():
+    """No `db` mark: pytest-django fails a test that asks the database without it."""
+    response = Client().get("/healthz")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+def test_readyz_is_200_and_tells_nothing_where_all_is_well(declared):
+    for who in ("anonymous", "ops"):
+        response = client_as(who).get("/readyz")
+        assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+@BREAKAGES
+@pytest.mark.parametrize("who", ["support", "superadmin"])
+def test_a_signed_in_caller_is_told_the_cause(
+    declared, settings, monkeypatch, breakage, name, cause, who
+):
+    client = client_as(who)
+    breakage(settings, monkeypatch)
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert list(response.json()["problems"]) == [name]
+    assert cause in response.json()["problems"][name]
+
+
+@BREAKAGES
+@pytest.mark.parametrize("who", [who for who in SIGNED_OUT if who != "unstaffed"])
+def test_anyone_else_is_told_that_something_is_wrong_and_no_more(
+    declared, settings, monkeypatch, breakage, name, cause, who
+):
+    client = client_as(who)
+    breakage(settings, monkeypatch)
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()) == (503, {"status": "unavailable"})
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+@pytest.mark.parametrize("who", ["anonymous", "superadmin"])
+def test_readyz_is_503_while_the_database_is_away_and_tells_nobody_the_address(
+    declared, monkeypatch, error, who
+):
+    client = client_as(who)
+
+    def away(*args, **kwargs):
+        raise error("could not connect to 10.0.0.7")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseDatabaseWrapper, "cursor", away)
+        response = client.get("/readyz")
+    assert (response.status_code, response.json()) == (503, {"status": "unavailable"})
+
+
+def test_readyz_looks_once_in_some_seconds(declared, monkeypatch):
+    looks = []
+    monkeypatch.setattr(health, "_look", lambda: looks.append(1) or {})
+    moment = [100.0]
+    monkeypatch.setattr(health.time, "monotonic", lambda: moment[0])
+    for now in (100.0, 101.0, 104.9, 105.1):
+        moment[0] = now
+        Client().get("/readyz")
+    assert len(looks) == 2
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_is_asked_by_get(path):
+    assert Client().post(path).status_code == 405
