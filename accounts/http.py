@@ -9,7 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
 from django.utils.cache import add_never_cache_headers
-from django.utils.http import urlencode
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
@@ -84,6 +84,14 @@ def sign_in_first(request: ConsoleRequest, page: str) -> HttpResponse:
     )
     response.status_code = 401
     return response
+
+
+def safe_next(request: HttpRequest, asked: str, default: str) -> str:
+    """`asked`, if it is an address of this very host, else `default`: no open redirects."""
+    here = {request.get_host()}
+    if url_has_allowed_host_and_scheme(asked, here, require_https=request.is_secure()):
+        return asked
+    return resolve_url(default)
 
 
 def refuse(request: HttpRequest, status: int, message: str, **context: Any) -> HttpResponse:

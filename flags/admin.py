@@ -143,11 +143,15 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
     def _tell(self, request: ConsoleRequest, packed: bulk.Packed, result: bulk.BulkResult) -> None:
         word = "on" if packed.value else "off"
         if result.done:
-            messages.success(request, f"{len(result.done)} flags are {word} in {packed.env} now.")
+            messages.success(request, f"{_count(result.done)} {word} in {packed.env} now.")
         if result.already:
-            messages.info(request, f"{len(result.already)} flags were {word} already.")
+            messages.info(request, f"{_count(result.already)} {word} already.")
         for key, reason in result.refused[:SHOWN_REFUSALS]:
             messages.error(request, f"{key}: {reason}")
         if len(result.refused) > SHOWN_REFUSALS:
             more = len(result.refused) - SHOWN_REFUSALS
             messages.error(request, f"{more} more flags were refused.")
+
+
+def _count(keys: list[str]) -> str:
+    return "1 flag is" if len(keys) == 1 else f"{len(keys)} flags are"

@@ -1,5 +1,6 @@
 """The flags page as a stock changelist: its query, its rows, its filters."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -27,6 +28,8 @@ from flags.rows import build_rows
 from flags.state import Environment, environment, read_states
 
 _RISKS = list(Risk)
+# The databases disagree on whether NULL comes first or last.
+_NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def listed_flags(name: str) -> QuerySet[DeclaredFlag]:
@@ -59,7 +62,7 @@ def listed_flags(name: str) -> QuerySet[DeclaredFlag]:
             *(When(risk=risk, then=Value(rank)) for rank, risk in enumerate(_RISKS)),
             output_field=IntegerField(),
         ),
-        changed_at=Subquery(row.values("updated_at")[:1]),
+        changed_at=Coalesce(Subquery(row.values("updated_at")[:1]), Value(_NEVER)),
     )
 
 

@@ -7,11 +7,10 @@ from dataclasses import replace
 from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpResponse, HttpResponseRedirect
-from django.shortcuts import render, resolve_url
+from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 
-from accounts.http import ConsoleRequest, View, operator_view, refuse
+from accounts.http import ConsoleRequest, View, operator_view, refuse, safe_next
 from audit.sentences import sentence
 from flags import config_vars, policy
 from flags.errors import UndeclaredFlag
@@ -142,9 +141,5 @@ def _row_partial(request: ConsoleRequest, row: Row, status: int = 200) -> HttpRe
 
 def _page_to_return_to(request: ConsoleRequest) -> str:
     """The page that the flip was made on (filters and paging kept), if it is one of ours."""
-    page = request.POST.get("next", "")
-    if page.startswith(reverse(PAGE)) and url_has_allowed_host_and_scheme(
-        page, {request.get_host()}, request.is_secure()
-    ):
-        return page
-    return resolve_url(PAGE)
+    asked = request.POST.get("next", "")
+    return safe_next(request, asked if asked.startswith(reverse(PAGE)) else "", PAGE)

@@ -1,14 +1,16 @@
 """The admin site at /console/: our own addresses first, the admin's own ones redirect to them."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from accounts.http import ConsoleRequest, View, operator_view
+from accounts.http import ConsoleRequest, View, operator_view, safe_next
 
 # The admin's patterns that ours stand in for, or that no page here needs.
 _REPLACED = {"index", "login", "logout", "app_list", "autocomplete", "view_on_site"}
@@ -51,6 +53,15 @@ class ConsoleAdminSite(admin.AdminSite):
                 "audit", audit_log(self._changelist(AuditEntry)), name="audit_auditentry_changelist"
             ),
         ]
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Whoever is signed in already, in another tab perhaps, goes on to `next` at once."""
+        if request.method == "GET" and self.has_permission(request):
+            asked = request.GET.get(REDIRECT_FIELD_NAME, "")
+            return HttpResponseRedirect(safe_next(request, asked, "admin:index"))
+        return super().login(request, extra_context)
 
     def _changelist(self, model: type[Model]) -> View:
         def changelist(request: ConsoleRequest) -> HttpResponse:

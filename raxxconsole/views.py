@@ -4,11 +4,10 @@ import logging
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render, resolve_url
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.shortcuts import redirect, render
 from django_htmx.http import reswap, retarget
 
-from accounts.http import ConsoleRequest, operator_view, refuse
+from accounts.http import ConsoleRequest, operator_view, refuse, safe_next
 
 logger = logging.getLogger(__name__)
 
@@ -27,10 +26,7 @@ def choose_environment(request: ConsoleRequest) -> HttpResponse:
     request.session[ACTIVE_ENV] = chosen
     # Now, not when the answer is on its way: a choice that cannot be kept must not look kept.
     request.session.save()
-    page = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(page, {request.get_host()}, request.is_secure()):
-        page = resolve_url("admin:index")
-    return redirect(page)
+    return redirect(safe_next(request, request.POST.get("next", ""), "admin:index"))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

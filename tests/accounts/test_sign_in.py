@@ -169,3 +169,16 @@ def test_cookies_are_kept_from_scripts_and_plain_http(ops):
 def test_signing_in_flips_nothing(ops):
     with nothing_written():
         sign_in(Client(), next=f"{FLAGS}/console_billing/flip")
+
+
+@pytest.mark.parametrize(
+    ("asked", "led_to"),
+    [
+        ("/console/flags?risk=low", "/console/flags?risk=low"),
+        ("https://evil.example/", "/console/"),
+        ("//evil.example", "/console/"),
+    ],
+)
+def test_who_is_signed_in_already_goes_on_to_the_page_at_once(ops, asked, led_to):
+    response = client_of(ops).get("/console/login", {"next": asked})
+    assert (response.status_code, response["Location"]) == (302, led_to)

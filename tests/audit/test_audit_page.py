@@ -69,7 +69,7 @@ def test_the_filter_is_offered_on_the_page(log, ops):
 
 @pytest.mark.parametrize("query", ["action=console.no.such.act", "action=%00", "o=99", "p=99"])
 def test_a_query_that_the_page_does_not_know_is_no_server_error(log, ops, query):
-    assert client_of(ops).get(f"{PAGE}?{query}").status_code in (200, 302, 400)
+    assert client_of(ops).get(f"{PAGE}?{query}").status_code in (200, 302)
 
 
 @pytest.mark.parametrize(("words", "shown"), [(LOW, 1), ("alice", 2), ("nothing-like-it", 0)])

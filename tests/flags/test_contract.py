@@ -96,7 +96,8 @@ def test_without_javascript_303_brings_back_to_the_page_that_says_what_was_done(
 
     assert response.status_code == 303
     assert response["Location"] == f"{ON_PAGE}#flag-{LOW}"
-    assert f"{LOW}: turned on." in text_of(bob.get(response["Location"]))
+    said = text_of(bob.get(response["Location"]))
+    assert f"{LOW} in staging: turned on." in said
 
 
 @pytest.mark.parametrize(
