@@ -44,7 +44,7 @@ def told(answer: Answer) -> str:
     if answer.status == 409 and "was changed meanwhile" in row:
         return "moved"
     assert answer.status == 200, row
-    return "already" if "Already o" in row else "flipped"
+    return "already" if "already o" in row else "flipped"
 
 
 def flips() -> list[dict]:
