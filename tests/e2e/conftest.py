@@ -13,6 +13,8 @@ from tests.legs import chromium
 _ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--no-first-run"),
+    # A page drawn piece by piece has other edges in each run: the pictures would differ.
+    "--disable-partial-raster",
 )
 expect.set_options(timeout=10_000)
 
