@@ -90,7 +90,7 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
     def last_change(self, flag: Any) -> Any:
         return flag.changed_at
 
-    @admin.display(description="beneath it")
+    @admin.display(description="shadowed")
     def shadows(self, flag: DeclaredFlag) -> bool:
         return flag.default_value
 

@@ -62,9 +62,7 @@ def test_a_picture_of_the_flags_page(browser, pictured, name, env, options):
     page = visit.signed_in(**options)
     if env != "staging":
         switch_to(page, env)
-    # Drawn anew with the mouse off the buttons: a hover's partial repaint blurs other edges.
-    page.mouse.move(0, 0)
-    page.reload()
+    page.mouse.move(0, 0)  # off the button that was clicked: no hover in the picture
     expect_row(page, "raptor_async_exports", "on", "db", env=env)
     expect(page.locator("#flag-raptor_async_exports")).to_contain_text("alice")
     picture = page.screenshot(animations="disabled", caret="hide")
