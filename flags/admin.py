@@ -32,7 +32,6 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
     list_display_links = None
     list_filter = (RiskFilter, ValueFilter, SourceFilter)
     search_fields = ("flag_key", "description")
-    search_help_text = "Flag or words of its description"
     ordering = ("flag_key",)
     list_per_page = 100
     list_max_show_all = 100
@@ -147,7 +146,7 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
         if result.already:
             messages.info(request, f"{_count(result.already)} {word} already.")
         for key, reason in result.refused[:SHOWN_REFUSALS]:
-            messages.error(request, f"{key}: {reason}")
+            messages.error(request, reason if key in reason else f"{key}: {reason}")
         if len(result.refused) > SHOWN_REFUSALS:
             more = len(result.refused) - SHOWN_REFUSALS
             messages.error(request, f"{more} more flags were refused.")

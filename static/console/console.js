@@ -15,7 +15,7 @@
   }
 
   function flagOf(event) {
-    const form = event.detail.elt;
+    const form = event.detail.requestConfig && event.detail.requestConfig.elt;
     return form && form.id ? form.id.replace(/^flip-/, "") : "the flag";
   }
 
@@ -25,6 +25,26 @@
       event.preventDefault();
     }
   }, true);
+
+  // A key held down would do the same with every repeat.
+  document.addEventListener("keydown", function (event) {
+    if (event.repeat && event.target.closest("[data-toggle]")) {
+      event.preventDefault();
+    }
+  }, true);
+
+  // Only the console's own rows and messages are swapped in: a router's page of an outage, or a
+  // proxy's sign-in page, would otherwise stand where the flag was.
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    const xhr = event.detail.xhr;
+    const isOurs = xhr.getResponseHeader("HX-Retarget") ||
+        xhr.responseText.trimStart().startsWith('<tr id="flag-');
+    if (event.detail.shouldSwap && !isOurs) {
+      event.detail.shouldSwap = false;
+      say("The answer (" + xhr.status + ") did not come from the console. Whether " +
+          flagOf(event) + " changed is not known: reload the page and look before you try again.");
+    }
+  });
 
   document.addEventListener("htmx:beforeRequest", function () {
     const area = document.getElementById("console-messages");

@@ -98,7 +98,7 @@ def test_a_tab_that_asks_for_what_another_tab_did_already_is_told_by_whom(visit,
     expect_row(bob, KEY, "on", "db")
 
     toggle(alice, KEY).click()
-    expect_said(alice.get_by_role("status"), re.compile(r"Already on \(bob, \d+ s ago\)"))
+    expect_said(alice.get_by_role("status"), re.compile(r"already on \(bob, \d+ s ago\)", re.I))
     expect_row(alice, KEY, "on", "db")
     assert [actor for actor, _ in console.flips()] == ["bob"]
 
