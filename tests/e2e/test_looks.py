@@ -65,7 +65,7 @@ def test_text_can_be_read_in_both_themes(visit, scheme, name):
     page = visit.signed_in(name, color_scheme=scheme)
     assert (_brightness(page) < 64) is (scheme == "dark")
     toggle(page, "console_billing").click()
-    toggle(page, "checkout_express").click(force=True)
+    toggle(page, "checkout_express").click()
     expect(page.locator(".row-notice")).to_have_count(2)
 
     found = _contrasts(page)

@@ -31,7 +31,7 @@ def test_a_refused_flip_is_a_page_with_the_reason_and_a_way_back(visit, console)
     visit.expects("status of 403")
     page = visit.signed_in("bob", java_script_enabled=False)
     with page.expect_navigation() as navigation:
-        toggle(page, "raptor_async_exports").click(force=True)
+        toggle(page, "raptor_async_exports").click()
     assert navigation.value.status == 403
     expect_said(page.get_by_role("alert"), re.compile("need the role superadmin"))
     expect(page.get_by_role("alert")).to_contain_text("raptor_async_exports is off in staging")

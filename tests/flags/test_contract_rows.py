@@ -110,8 +110,8 @@ def test_a_toggle_that_the_role_may_not_use_says_so_beforehand(ops):
         key: re.search(rf'<button[^>]* id="toggle-{key}"[^>]*>', html).group()
         for key in (LOW, MEDIUM)
     }
-    assert "aria-disabled" not in toggle[LOW]
-    assert 'aria-disabled="true"' in toggle[MEDIUM]
+    assert "data-locked" not in toggle[LOW]
+    assert "data-locked" in toggle[MEDIUM]
     assert "medium-risk" in toggle[MEDIUM]
 
 
