@@ -3,7 +3,9 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
-DEV := DEBUG=1 FLAG_CONSOLE_FEATURE_FLAGS_DB=$${FLAG_CONSOLE_FEATURE_FLAGS_DB:-1}
+# Demo operators have public passwords: on an SQLite file only, whatever the shell or .env names.
+DEV_DATABASE := $(or $(filter sqlite:%,$(DATABASE_URL)),sqlite:///$(CURDIR)/db.sqlite3)
+DEV := DEBUG=1 DATABASE_URL="$(DEV_DATABASE)" FLAG_CONSOLE_FEATURE_FLAGS_DB=$${FLAG_CONSOLE_FEATURE_FLAGS_DB:-1}
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run test lint format requirements

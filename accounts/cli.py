@@ -1,7 +1,7 @@
 """The actor behind a management command."""
 
-import getpass
 import os
+import pwd
 import socket
 
 from accounts.models import User
@@ -9,10 +9,13 @@ from audit.actor import Actor, Channel
 
 
 def operating_system_user() -> str:
-    """The name of the operating-system user, or its number where it has no name."""
+    """The name of the operating-system user, or the number of one without a name.
+
+    Asked of the system: `getpass.getuser()` believes LOGNAME, which anyone can set.
+    """
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a passwd entry
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return f"uid {os.getuid()}"
 
 

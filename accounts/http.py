@@ -87,9 +87,10 @@ def sign_in_first(request: ConsoleRequest, page: str) -> HttpResponse:
 
 
 def safe_next(request: HttpRequest, asked: str, default: str) -> str:
-    """`asked`, if it is an address of this very host, else `default`: no open redirects."""
+    """`asked`, if it is a path of this very host, else `default`: no open redirects."""
     here = {request.get_host()}
-    if url_has_allowed_host_and_scheme(asked, here, require_https=request.is_secure()):
+    is_here = url_has_allowed_host_and_scheme(asked, here, require_https=request.is_secure())
+    if is_here and asked.startswith("/"):
         return asked
     return resolve_url(default)
 

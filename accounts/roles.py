@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.apps import apps
+from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import Group, Permission
 from django.db import DEFAULT_DB_ALIAS
 
@@ -29,12 +30,25 @@ def _declared() -> Iterator[tuple[Role, str, str]]:
                 yield Role(role), config.label, codename
 
 
+def _known_permissions() -> Iterator[tuple[str, str]]:
+    """(app label, codename) of every permission that this release's models have."""
+    for model in apps.get_models():
+        options = model._meta
+        for action in options.default_permissions:
+            yield options.app_label, get_permission_codename(action, options)
+        for codename, _ in options.permissions:
+            yield options.app_label, codename
+
+
 def sync_roles(using: str = DEFAULT_DB_ALIAS) -> list[str]:
     """Give each role's group exactly its permissions. Returns a line for each change.
 
-    Idempotent. A permission whose app is not migrated yet is left for the next run.
+    Idempotent. A permission whose app is not migrated yet is left for the next run. One that this
+    release does not know is left alone: two releases may share the database, and the newer one
+    gave it.
     """
     changes: list[str] = []
+    known = set(_known_permissions())
     existing = {
         (permission.content_type.app_label, permission.codename): permission
         for permission in Permission.objects.using(using).select_related("content_type")
@@ -50,8 +64,11 @@ def sync_roles(using: str = DEFAULT_DB_ALIAS) -> list[str]:
                 group.permissions.add(existing[key])
                 changes.append(f"{role}: {'.'.join(key)} given")
         for key in sorted(has - wanted):
-            group.permissions.remove(existing[key])
-            changes.append(f"{role}: {'.'.join(key)} removed, it does not belong to the role")
+            if key in known:
+                group.permissions.remove(existing[key])
+                changes.append(f"{role}: {'.'.join(key)} removed, it does not belong to the role")
+            else:
+                changes.append(f"{role}: {'.'.join(key)} left, this release does not know it")
     return changes
 
 

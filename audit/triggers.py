@@ -3,6 +3,9 @@
 Installed from here alone, idempotently, after every `migrate`. SQLite drops a table's triggers when
 a migration remakes it, and refuses the migration where a trigger names a missing table: there they
 are taken off before a migration and put back after it.
+
+The database is shared by two releases: a trigger whose text changes gets a new name, and the old
+one stays for one release more.
 """
 
 from typing import Any

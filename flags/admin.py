@@ -1,6 +1,8 @@
+import re
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -16,12 +18,14 @@ from flags.listing import (
     listed_flags,
 )
 from flags.models import DeclaredFlag
+from flags.refusals import not_active
 from flags.rows import orphans
 from flags.state import environment, read_states
 from flags.sync import plan_sync
 
 # One row more would not tell the operator more.
 SHOWN_REFUSALS = 10
+_PK = re.compile(r"[0-9]{1,18}")
 
 
 @admin.register(DeclaredFlag)
@@ -59,6 +63,10 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
     def changelist_view(  # type: ignore[override]
         self, request: ConsoleRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        if request.method == "POST":
+            refusal = self._refuse_stale_or_malformed(request)
+            if refusal is not None:
+                return refusal
         where = environment(request.active_env)
         context = {
             "title": "Feature flags",
@@ -68,6 +76,19 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
             "out_of_step": where.is_own and plan_sync(where.declarations, where.name),
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def _refuse_stale_or_malformed(self, request: ConsoleRequest) -> HttpResponse | None:
+        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if not all(_PK.fullmatch(pk) for pk in selected):
+            return refuse(request, 400, "The selection was not understood. Nothing was changed.")
+        drawn = request.POST.get("env", request.active_env)
+        if drawn != request.active_env:
+            return refuse(request, 409, str(not_active(drawn, request.active_env)))
+        return None
+
+    def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
+        """Look-ups from the address: those of the filters, and no regular expressions."""
+        return lookup in {choice.parameter_name for choice in self.list_filter}
 
     @admin.display(ordering="flag_key")
     def flag(self, flag: DeclaredFlag) -> str:
@@ -114,7 +135,7 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
             **self.admin_site.each_context(request),
             "title": f"Flip {'on' if value else 'off'} in {request.active_env}?",
             "action": request.POST["action"],
-            "selected": request.POST.getlist("_selected_action")[0],
+            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME)[0],
             "changes": [flip for flip in planned if flip.changes],
             "already": [flip for flip in planned if flip.already and not flip.refusal],
             "refused": [flip for flip in planned if flip.refusal],
@@ -130,12 +151,7 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
         if packed.value is not value:
             return refuse(request, 400, "The plan belongs to another action. Nothing was changed.")
         if packed.env != request.active_env:
-            return refuse(
-                request,
-                409,
-                f"This plan was made for {packed.env}, and {request.active_env} is active now. "
-                "Nothing was changed.",
-            )
+            return refuse(request, 409, str(not_active(packed.env, request.active_env)))
         self._tell(request, packed, bulk.apply(packed, request.actor))
         return None
 
@@ -146,7 +162,7 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
         if result.already:
             messages.info(request, f"{_count(result.already)} {word} already.")
         for key, reason in result.refused[:SHOWN_REFUSALS]:
-            messages.error(request, reason if key in reason else f"{key}: {reason}")
+            messages.error(request, f"{key}: {reason}")
         if len(result.refused) > SHOWN_REFUSALS:
             more = len(result.refused) - SHOWN_REFUSALS
             messages.error(request, f"{more} more flags were refused.")

@@ -96,15 +96,24 @@ def unpack(text: str) -> Packed:
 
 
 def apply(packed: Packed, actor: Actor) -> BulkResult:
-    """Flip each flag in a transaction of its own: one that is refused holds up no other."""
+    """Flip each flag in a transaction of its own: one that is refused holds up no other.
+
+    A database that does not answer ends the run: to wait for it flag by flag would take minutes,
+    and flips made then would surprise whoever has given up on them.
+    """
     result = BulkResult()
-    for key, seen in packed.flags:
+    for number, (key, seen) in enumerate(packed.flags):
         try:
             done = flip(key, packed.env, packed.value, actor=actor, seen=seen)
         except (FlipRefused, UndeclaredFlag) as refused:
             result.refused.append((key, str(refused)))
         except DBError:
-            result.refused.append((key, "the database did not answer: look before you try again"))
+            result.refused.append((key, "the database did not answer: look before you try again."))
+            result.refused += [
+                (untried, "not tried: the database did not answer.")
+                for untried, _ in packed.flags[number + 1 :]
+            ]
+            break
         else:
             which = result.already if done.outcome is Outcome.ALREADY else result.done
             which.append(key)

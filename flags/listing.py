@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
@@ -39,7 +38,7 @@ def listed_flags(name: str) -> QuerySet[DeclaredFlag]:
     from `flags.state`. For the deployment's own environment the YAML decides which flags there are
     and what their defaults are, even before `sync_flags` ran.
     """
-    where = environment(name, () if name != settings.CONSOLE_ENV else None)
+    where = environment(name, ())
     flags = DeclaredFlag.objects.filter(env=name)
     if where.is_own:
         flags = flags.filter(flag_key__in=list(where.declarations))

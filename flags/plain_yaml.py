@@ -51,7 +51,7 @@ class PlainYaml:
         if text is None:
             return None
         try:
-            if not self._events_are_plain(text):
+            if not self._is_shallow(text):
                 return None
             root: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
         except yaml.YAMLError as error:
@@ -111,10 +111,12 @@ class PlainYaml:
             return None
         return text
 
-    def _events_are_plain(self, text: str) -> bool:
-        """Refuse anchors, aliases, tags and depth before any node tree is built from them."""
+    def _is_shallow(self, text: str) -> bool:
+        """Note anchors, aliases and tags; False for a depth that no node tree should be built of.
+
+        An alias' node is its anchor's, shared: composing expands nothing.
+        """
         depth = 0
-        before = len(self.problems)
         for event in yaml.parse(text, Loader=_LOADER):
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
@@ -130,4 +132,4 @@ class PlainYaml:
                 self.problem(event, f"anchor &{anchor} is not allowed: write the value out")
             if tag:
                 self.problem(event, f"the tag {tag} is not allowed")
-        return len(self.problems) == before
+        return True

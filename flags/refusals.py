@@ -35,3 +35,11 @@ class StateMoved(FlipRefused):
     def __init__(self, message: str, state: FlagState) -> None:
         super().__init__(message)
         self.state = state
+
+
+def not_active(drawn: str, active: str) -> EnvironmentNotServed:
+    """The refusal of a page that was drawn for another environment than the active one."""
+    return EnvironmentNotServed(
+        f"{active} is the active environment now, and this page shows {drawn}: "
+        "nothing was changed. Reload the page to go on."
+    )

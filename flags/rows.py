@@ -44,7 +44,7 @@ class Row:
             lines.append(f"config var says {_word(said.env)}: dormant")
         if said.yaml != state.value:
             lines.append(f"YAML default is {_word(said.yaml)}")
-        if not state.environment.is_own and state.source is not Source.DB:
+        if state.environment.config_vars is None and state.source is not Source.DB:
             lines.append("env layer not known here")
         return lines
 

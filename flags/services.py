@@ -105,7 +105,7 @@ def _is_done(state: FlagState, value: bool) -> bool:
 
 def _moved(state: FlagState) -> StateMoved:
     return StateMoved(
-        f"{state.key} was changed meanwhile: it is {'on' if state.value else 'off'} in "
+        f"It was changed meanwhile: it is {'on' if state.value else 'off'} in "
         f"{state.env} now. Nothing was changed by you.",
         state,
     )

@@ -30,7 +30,7 @@ class Environment:
 
     @property
     def is_own(self) -> bool:
-        return self.config_vars is not None
+        return self.name == settings.CONSOLE_ENV
 
     def state(self, key: str, row: FeatureFlag | None) -> "FlagState":
         """The state of `key`, given its DB row. Raises UndeclaredFlag."""

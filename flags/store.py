@@ -79,15 +79,15 @@ class Store:
         try:
             return self._values[key]
         except KeyError:
-            return self._first_read(key) and self._values[key]
+            if key in self._declarations:
+                return self._first_read(key).value
+            return self._undeclared_is_off(key)
 
     def explain(self, key: str) -> Resolution:
-        """The value of flag `key`, its layer, and what every layer said."""
+        """The value of flag `key`, its layer, and what every layer said. Raises UndeclaredFlag."""
         if key not in self._declarations:
             raise UndeclaredFlag(key, self.env)
-        if key not in self._table:
-            self._first_read(key)
-        return self._table[key]
+        return self._table.get(key) or self._first_read(key)
 
     def invalidate(self, *, timeout: float = FIRST_LOAD_SECONDS) -> None:
         """Have the table loaded anew, and wait until a load that began after this call is in.
@@ -95,9 +95,10 @@ class Store:
         Called after a commit. Waits for a load rather than storing a value: of two commits, the one
         whose call comes last need not be the one that won.
         """
-        if self._thread is None:
+        if self._thread is None or self._source is None:
             return
         with self._changed:
+            self._ensure_refresher(self._source)
             self._asked += 1
             ticket = self._asked
             self._wake.set()
@@ -116,32 +117,37 @@ class Store:
 
     # --- the first read ------------------------------------------------------
 
-    def _first_read(self, key: str) -> bool:
-        """Make sure that the table is there. False when no declaration has `key`."""
-        if key not in self._declarations:
-            self._note_undeclared(key)
-            return False
+    def _first_read(self, key: str) -> Resolution:
+        """Wait for the first load, but not for long."""
         if self._source is None:
             self._publish({})
-            return True
+            return self._table[key]
         with self._changed:
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, args=(self._source,), name="flags", daemon=True
-                )
-                self._thread.start()
+            try:
+                self._ensure_refresher(self._source)
+            except RuntimeError as error:
+                logger.warning("flags of %s have no refresher yet: %s", self.env, error)
+                return self._resolve(self._rows)[key]
             self._changed.wait_for(lambda: bool(self._values), FIRST_LOAD_SECONDS)
             if not self._values:
                 logger.warning("flags of %s did not load in time: rows unknown", self.env)
                 self._publish(self._rows)
-        return True
+            return self._table[key]
 
-    def _note_undeclared(self, key: str) -> None:
+    def _ensure_refresher(self, source: RowSource) -> None:
+        """Start the refresher where none is at work. Raises RuntimeError if there is no thread."""
+        if self._thread is None or not self._thread.is_alive():
+            thread = threading.Thread(target=self._run, args=(source,), name="flags", daemon=True)
+            thread.start()
+            self._thread = thread
+
+    def _undeclared_is_off(self, key: str) -> bool:
         if self._strict:
             raise UndeclaredFlag(key)
         if key not in self._undeclared:
             self._undeclared.add(key)
             logger.error("undeclared flag %r was asked for and answered False", key)
+        return False
 
     # --- the refresher -------------------------------------------------------
 
@@ -154,29 +160,31 @@ class Store:
                 break
             ticket = self._asked
             try:
-                rows = source.load()
+                self._publish(source.load(), answered=ticket)
             except Exception as error:  # noqa: BLE001 - reads go on whatever the database does
                 _close(source)
                 failures += 1
                 if failures == 1:
                     what = "keep their last known values" if loaded else "come from env and yaml"
                     logger.warning("flags of %s %s: %s", self.env, what, error)
-                rows = self._rows
+                self._publish(self._rows)
             else:
                 if failures:
                     logger.info("flags of %s are read from the database again", self.env)
                 failures, loaded = 0, True
-            self._publish(rows, answered=None if failures else ticket)
             self._wake.wait(min(RETRY_SECONDS, self._interval) if failures else self._interval)
         _close(source)
 
-    def _publish(self, rows: Mapping[str, bool], answered: int | None = None) -> None:
-        """Swap in a table made of `rows` and what the environment and the YAML say."""
+    def _resolve(self, rows: Mapping[str, bool]) -> dict[str, Resolution]:
         env = config_vars.read(self._declarations)
-        table = {
+        return {
             key: resolve(db=rows.get(key), env=env.get(key), yaml=declaration.default)
             for key, declaration in self._declarations.items()
         }
+
+    def _publish(self, rows: Mapping[str, bool], answered: int | None = None) -> None:
+        """Swap in a table made of `rows` and what the environment and the YAML say."""
+        table = self._resolve(rows)
         values = {key: resolution.value for key, resolution in table.items()}
         with self._changed:
             self._rows, self._table, self._values = rows, table, values

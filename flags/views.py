@@ -17,7 +17,7 @@ from flags.errors import UndeclaredFlag
 from flags.gate import closed_gate
 from flags.history import flip_history
 from flags.models import DeclaredFlag
-from flags.refusals import EnvironmentNotServed, FlipRefused, StateMoved
+from flags.refusals import FlipRefused, StateMoved, not_active
 from flags.rows import Row, row_of
 from flags.services import Flip, Outcome, flip, is_seen_token
 from flags.state import read_state
@@ -87,10 +87,7 @@ def flip_flag(request: ConsoleRequest, key: str) -> HttpResponse:
     try:
         policy.check_role(request.actor, declaration.risk)
         if env != request.active_env:
-            raise EnvironmentNotServed(
-                f"{request.active_env} is the active environment now, and this page shows {env}: "
-                "nothing was changed. Reload the page to go on."
-            )
+            raise not_active(env, request.active_env)
         done = flip(key, env, value, actor=request.actor, seen=seen)
     except FlipRefused as refused:
         return _refused(request, key, env, refused)

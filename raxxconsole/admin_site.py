@@ -10,10 +10,18 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from accounts.http import ConsoleRequest, View, operator_view, safe_next
+from accounts.http import ConsoleRequest, View, operator_view, refuse, safe_next
 
 # The admin's patterns that ours stand in for, or that no page here needs.
-_REPLACED = {"index", "login", "logout", "app_list", "autocomplete", "view_on_site"}
+_REPLACED = {
+    "index",
+    "login",
+    "logout",
+    "app_list",
+    "autocomplete",
+    "view_on_site",
+    "password_change",
+}
 
 
 class ConsoleAdminSite(admin.AdminSite):
@@ -40,11 +48,15 @@ class ConsoleAdminSite(admin.AdminSite):
 
         any_operator = operator_view(methods=("GET",), permission=None)
         leave = operator_view(methods=("POST",), permission=None, page="admin:index")
+        password = operator_view(
+            methods=("GET", "POST"), permission=None, page="admin:password_change"
+        )
         audit_log = operator_view(methods=("GET",), permission="audit.view_auditentry")
         return [
             path("", any_operator(self.index), name="index"),
             path("login", self.login, name="login"),
             path("logout", leave(self.logout), name="logout"),
+            path("password_change/", password(self.password_change), name="password_change"),
             path("env", choose_environment, name="choose_environment"),
             path("flags", views.flag_list, name="flags_declaredflag_changelist"),
             path("flags/<str:key>", views.flag_page, name="flag"),
@@ -61,6 +73,8 @@ class ConsoleAdminSite(admin.AdminSite):
         if request.method == "GET" and self.has_permission(request):
             asked = request.GET.get(REDIRECT_FIELD_NAME, "")
             return HttpResponseRedirect(safe_next(request, asked, "admin:index"))
+        if request.method not in ("GET", "HEAD", "POST"):
+            return refuse(request, 405, "This address takes GET or POST only.")
         return super().login(request, extra_context)
 
     def _changelist(self, model: type[Model]) -> View:

@@ -46,27 +46,41 @@ def _is_signed_in(request: HttpRequest) -> bool:
 
 
 def _problems() -> dict[str, str]:
+    """What the last look found, or a new look when that one is old.
+
+    While one caller looks at a database that hangs, the others get the last answer at once.
+    """
     global _last
-    with _lock:
-        now = time.monotonic()
-        if _last is None or now - _last[0] >= CACHE_SECONDS:
-            _last = now, _look()
-        return _last[1]
+    last = _last
+    if last is not None and time.monotonic() - last[0] < CACHE_SECONDS:
+        return last[1]
+    if not _lock.acquire(timeout=CACHE_SECONDS if last is None else 0):
+        return last[1] if last is not None else {"database": "does not answer"}
+    try:
+        if _last is not None and _last is not last:
+            return _last[1]
+        problems = _look()
+        # The time after the look: one that took long is as fresh as any.
+        _last = time.monotonic(), problems
+        return problems
+    finally:
+        _lock.release()
 
 
 def _look() -> dict[str, str]:
     """Problem by name of the thing looked at."""
     looks: dict[str, Callable[[], str]] = {
+        "yaml": _yaml_problem,
         "migrations": _unapplied_migrations,
         "triggers": lambda: ", ".join(triggers.missing(connection)),
-        "yaml": _yaml_problem,
     }
     problems: dict[str, str] = {}
     for name, look in looks.items():
         try:
             problem = look()
         except DBError as error:
-            name, problem = "database", str(error).strip()
+            # The next look would wait for the same database.
+            return problems | {"database": str(error).strip()}
         if problem:
             problems[name] = problem
     return problems

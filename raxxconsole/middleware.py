@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.http import escape_leading_slashes
 
 from accounts.http import ConsoleRequest
 from audit.actor import Actor, Channel
@@ -40,7 +41,8 @@ class OperatorMiddleware:
     def __call__(self, request: ConsoleRequest) -> HttpResponse:
         if "%00" in request.META.get("QUERY_STRING", ""):
             # PostgreSQL takes no NUL in a text: the page without such a query.
-            return HttpResponseRedirect(request.path)
+            # A path that begins with two slashes would name another host.
+            return HttpResponseRedirect(escape_leading_slashes(request.path))
         if request.path.startswith("/console/"):
             try:
                 request.active_env = _active_env(request)

@@ -3,11 +3,12 @@
 import logging
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.contrib.sessions.backends.base import UpdateError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django_htmx.http import reswap, retarget
 
-from accounts.http import ConsoleRequest, operator_view, refuse, safe_next
+from accounts.http import ConsoleRequest, operator_view, refuse, safe_next, sign_in_first
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +26,13 @@ def choose_environment(request: ConsoleRequest) -> HttpResponse:
         return refuse(request, 409, f"This console does not show {chosen}.")
     request.session[ACTIVE_ENV] = chosen
     # Now, not when the answer is on its way: a choice that cannot be kept must not look kept.
-    request.session.save()
-    return redirect(safe_next(request, request.POST.get("next", ""), "admin:index"))
+    try:
+        request.session.save()
+    except UpdateError:
+        # Signed out in another tab since this request began.
+        request.session.flush()
+        return sign_in_first(request, "admin:index")
+    return HttpResponseRedirect(safe_next(request, request.POST.get("next", ""), "admin:index"))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

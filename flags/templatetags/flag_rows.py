@@ -4,22 +4,16 @@ from typing import Any
 
 from django import template
 from django.contrib.admin.templatetags.admin_list import result_headers
-from django.template import Context
 
 from flags.listing import FlagChangeList
 
 register = template.Library()
 
 
-@register.inclusion_tag("flags/_flag_table.html", takes_context=True)
-def flag_table(context: Context, cl: FlagChangeList) -> dict[str, Any]:
+@register.inclusion_tag("flags/_flag_table.html")
+def flag_table(cl: FlagChangeList) -> dict[str, Any]:
     """The results table: stock headers, and `_flag_row.html` as each whole row.
 
     `list_display` cannot put attributes on a `<tr>`.
     """
-    return {
-        "headers": list(result_headers(cl)),
-        "rows": cl.rows,
-        "request": context["request"],
-        "return_to": context["request"].get_full_path(),
-    }
+    return {"headers": list(result_headers(cl)), "rows": cl.rows}

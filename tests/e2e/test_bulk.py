@@ -76,7 +76,7 @@ def test_a_flag_that_moved_on_since_the_confirmation_is_named_and_left_alone(vis
         expect_row(other, KEY, value, "db")
 
     page.get_by_role("button", name="Flip 2 flags in staging").click()
-    expect_said(page.locator(".messagelist"), re.compile(f"{KEY} was changed meanwhile"))
+    expect_said(page.locator(".messagelist"), re.compile(f"{KEY}: It was changed meanwhile"))
     # Spelled as it is declared everywhere: people copy keys from here.
     expect(page.locator(".messagelist")).not_to_contain_text(KEY.capitalize())
     expect_row(page, KEY, "off", "db")

@@ -5,8 +5,10 @@ import re
 from html import unescape
 
 import pytest
+from django.db import OperationalError
 
 from audit.models import AuditEntry
+from flags import bulk
 from flags.models import DeclaredFlag, FeatureFlag
 from flags.state import read_state
 from tests.conftest import client_of
@@ -158,3 +160,20 @@ def test_what_the_plan_saw_is_the_state_of_the_database(ops):
         "value": True,
         "flags": [[LOW, read_state(LOW, "staging").seen]],
     }
+
+
+def test_a_database_that_does_not_answer_ends_the_run(ops, monkeypatch):
+    """Waiting for it flag by flag would take minutes, and flips after that would surprise."""
+    asked = []
+
+    def away(key, *args, **kwargs):
+        asked.append(key)
+        raise OperationalError("away")
+
+    client = client_of(ops)
+    form = form_of(pick(client, LOW, ALSO_LOW))
+    monkeypatch.setattr(bulk, "flip", away)
+    page = client.post(FLAGS, form, follow=True)
+    assert len(asked) == 1
+    assert "the database did not answer: look before you try again" in text_of(page)
+    assert "not tried: the database did not answer" in text_of(page)

@@ -51,13 +51,20 @@ def test_the_operating_system_user_is_recorded(declared):
 
 
 def test_a_user_without_a_name_is_recorded_by_number(declared, monkeypatch):
-    def nameless():
-        raise KeyError("getpwuid(): uid not found: 31337")
+    def nameless(uid):
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
 
-    monkeypatch.setattr("getpass.getuser", nameless)
+    monkeypatch.setattr("pwd.getpwuid", nameless)
     monkeypatch.setattr("os.getuid", lambda: 31337)
     flip()
     assert AuditEntry.objects.get().actor == "uid 31337 (shell)"
+
+
+def test_what_the_caller_says_of_itself_is_not_recorded(declared, monkeypatch):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody-else")
+    flip()
+    assert "somebody-else" not in str(AuditEntry.objects.values().get())
 
 
 def test_an_operator_who_is_named_is_the_actor_and_the_shell_user_is_kept_too(ops):

@@ -128,7 +128,7 @@ def test_a_value_that_changed_since_the_page_was_drawn_is_409_with_the_fresh_row
     second = client_as("ops")
     with nothing_written():
         response = post(second, headers=headers, **drawn)
-    is_told(response, 409, "console_billing was changed meanwhile: it is off in staging", headers)
+    is_told(response, 409, "It was changed meanwhile: it is off in staging", headers)
     if headers:
         assert rows_of(response)[LOW]["data-seen"] == read_state(LOW, "staging").seen
         assert rows_of(response)[LOW]["data-source"] == "db"

@@ -100,8 +100,17 @@ def test_anchors_and_aliases_are_refused_each_with_its_line(tmp_path):
     "content", ["a_flag: {default: &x true}", "&x a_flag: {}", "a_flag: [&x 1]", "&x {}"]
 )
 def test_an_anchor_anywhere_is_refused(tmp_path, content):
-    [(line, message)] = problems(tmp_path, content)
-    assert (line, message.startswith("anchor &x")) == (1, True)
+    assert (1, "anchor &x is not allowed: write the value out") in problems(tmp_path, content)
+
+
+def test_an_anchor_hides_no_other_problem(tmp_path):
+    content = "a_flag: &x {default: 1, risk: extreme, description: text, colour: red}\n"
+    assert [message.split(" ")[0] for _, message in problems(tmp_path, content)] == [
+        "anchor",
+        "a_flag:",
+        "a_flag:",
+        "a_flag:",
+    ]
 
 
 @pytest.mark.parametrize("content", [entry(**{"<<": "{default: true}"}), GOOD + "<<: {}\n"])

@@ -34,7 +34,7 @@ def test_a_flag_that_moved_on_is_refused_and_the_others_pass(ops, superadmin):
     turn(superadmin, LOW, True)
     page = client.post(FLAGS, form, follow=True)
     assert values() == {LOW: 1, ALSO_LOW: 0, ON_IN_YAML: 0}
-    assert f"{LOW} was changed meanwhile" in text_of(page)
+    assert f"{LOW}: It was changed meanwhile" in text_of(page)
     assert "2 flags are off in staging now." in text_of(page)
 
 
@@ -103,7 +103,7 @@ def test_a_plan_of_an_environment_that_is_not_the_active_one_is_409(declared, en
     with nothing_written():
         response = apply(client, packed((LOW, "yaml::0"), env=env))
     assert response.status_code == 409
-    assert "staging is active now" in text_of(response)
+    assert "staging is the active environment now" in text_of(response)
 
 
 def test_a_plan_is_409_once_the_environment_was_switched_in_another_tab(ops):

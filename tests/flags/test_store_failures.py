@@ -1,6 +1,7 @@
 """The store while its source fails: reads go on, and so does the refresher."""
 
 import logging
+import threading
 
 import pytest
 
@@ -52,3 +53,26 @@ def test_a_source_that_cannot_even_be_closed_is_tried_again(open_store, monkeypa
     monkeypatch.undo()
     source.rows, source.failure = {KEY: True}, None
     assert eventually(lambda: store.is_on(KEY))
+
+
+def test_rows_that_are_no_rows_do_not_end_the_refresher(open_store):
+    source = FakeSource(**{KEY: True})
+    store = open_store(source)
+    assert store.is_on(KEY)
+    source.rows = ["nonsense"]
+    loads = source.loads
+    assert eventually(lambda: source.loads > loads + 1)
+    assert store.is_on(KEY)
+    source.rows = {KEY: False}
+    assert eventually(lambda: not store.is_on(KEY))
+
+
+def test_without_a_thread_to_be_had_env_and_yaml_answer_until_there_is_one(open_store, monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    store = open_store(FakeSource(**{KEY: True}))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert [store.is_on(KEY), store.explain(KEY).source] == [False, Source.YAML]
+    assert store.is_on(KEY)

@@ -42,8 +42,10 @@ class Command(BaseCommand):
                 reason=options["reason"].strip(),
                 incident=options["incident"].strip(),
             )
-        except (FlipRefused, UndeclaredFlag) as refused:
-            raise CommandError(str(refused)) from refused
+        except UndeclaredFlag as error:
+            raise CommandError(str(error)) from error
+        except FlipRefused as refused:
+            raise CommandError(f"{key}: {refused}") from refused
         except DBError as error:
             raise CommandError(
                 f"The database does not answer ({str(error).strip()}). Look at the value with "

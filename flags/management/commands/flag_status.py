@@ -44,7 +44,7 @@ class Command(BaseCommand):
                 "value": state.value,
                 "source": state.source.value,
                 "layers": state.resolution.layers,
-                "env_layer_known": state.environment.is_own,
+                "env_layer_known": state.environment.config_vars is not None,
                 "risk": state.declaration.risk.value,
             }
             for state in states
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         )
         for state in states:
             said = state.resolution
-            env = _WORDS[said.env] if state.environment.is_own else "?"
+            env = _WORDS[said.env] if state.environment.config_vars is not None else "?"
             self.stdout.write(
                 f"{state.key:<{width}}{state.env:<9}{_WORDS[state.value]:<7}{state.source:<8}"
                 f"{_WORDS[said.db]:<5}{env:<5}{_WORDS[said.yaml]:<6}{state.declaration.risk}"
