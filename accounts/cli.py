@@ -4,6 +4,8 @@ import os
 import pwd
 import socket
 
+from django.core.management.base import CommandError
+
 from accounts.models import User
 from audit.actor import Actor, Channel
 
@@ -17,6 +19,14 @@ def operating_system_user() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return f"uid {os.getuid()}"
+
+
+def database_failed(error: Exception) -> CommandError:
+    """What a command says when the database fails it, and what to do next."""
+    return CommandError(
+        f"The database does not answer as it should: {str(error).strip()}. On a new database run "
+        "manage.py migrate first. Look at the present state before you try again."
+    )
 
 
 def cli_actor(user: User | None = None) -> Actor:

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
@@ -76,6 +76,8 @@ def _refusal(
 def sign_in_first(request: ConsoleRequest, page: str) -> HttpResponse:
     """302 to the login page; for HTMX 401, because an XHR follows a 302 before htmx sees it."""
     page = resolve_url(page)
+    if request.method not in ("GET", "HEAD"):
+        messages.warning(request, "You were signed out before this was done: nothing was changed.")
     if not request.htmx:
         return redirect_to_login(page)
     current = request.htmx.current_url_abs_path

@@ -15,6 +15,7 @@ from flags import policy
 from flags.declarations import is_key
 from flags.errors import UndeclaredFlag
 from flags.layers import Source
+from flags.models import Env
 from flags.refusals import FlipRefused
 from flags.services import Outcome, check_environment, flip, is_seen_token
 from flags.state import FlagState
@@ -87,8 +88,10 @@ def unpack(text: str) -> Packed:
         packed = Packed(data["env"], data["value"], [(key, seen) for key, seen in data["flags"]])
     except (TypeError, KeyError, RecursionError) as error:
         raise ValueError("not a packed plan") from error
-    texts = [packed.env, *(part for flag in packed.flags for part in flag)]
-    if not isinstance(packed.value, bool) or not all(isinstance(text, str) for text in texts):
+    keys_and_seen = [part for flag in packed.flags for part in flag]
+    if packed.env not in Env.values or not isinstance(packed.value, bool):
+        raise ValueError("not a packed plan")
+    if not all(isinstance(part, str) for part in keys_and_seen):
         raise ValueError("not a packed plan")
     if not all(is_key(key) and is_seen_token(seen) for key, seen in packed.flags):
         raise ValueError("not a packed plan")

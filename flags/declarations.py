@@ -79,6 +79,8 @@ class _Reader(PlainYaml):
         if not isinstance(root, yaml.MappingNode):
             self.problem(root, "the file must be a mapping of flag keys to declarations")
             return {}
+        if not root.value:
+            self.problem(root, "declares no flag")
         found = (self._declaration(key, node) for key, node in self.pairs(root, "flag"))
         return {declaration.key: declaration for declaration in found if declaration}
 

@@ -38,5 +38,6 @@ def check_elevation(actor: Actor, risk: Risk) -> None:
     """
     if needs_elevation(risk) and not actor.elevated:
         raise ElevationRequired(
-            "Flags of high risk need a fresh TOTP proof (elevation): nothing was changed."
+            "Flags of high risk need a fresh TOTP proof (elevation), which this console cannot "
+            "take yet: nothing was changed. Until it can, config vars are the way for them."
         )

@@ -41,5 +41,5 @@ def not_active(drawn: str, active: str) -> EnvironmentNotServed:
     """The refusal of a page that was drawn for another environment than the active one."""
     return EnvironmentNotServed(
         f"{active} is the active environment now, and this page shows {drawn}: "
-        "nothing was changed. Reload the page to go on."
+        "nothing was changed. Open the flags page anew to go on."
     )

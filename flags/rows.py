@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from audit.actor import Actor
-from flags import policy
+from flags import config_vars, policy
 from flags.history import LastChange, last_changes
 from flags.layers import Source
 from flags.models import DeclaredFlag, FeatureFlag
@@ -42,6 +42,8 @@ class Row:
             )
         if said.env is not None and state.source is Source.DB:
             lines.append(f"config var says {_word(said.env)}: dormant")
+        if state.environment.is_own and config_vars.not_understood([state.key]):
+            lines.append("config var is ignored: no boolean")
         if said.yaml != state.value:
             lines.append(f"YAML default is {_word(said.yaml)}")
         if state.environment.config_vars is None and state.source is not Source.DB:

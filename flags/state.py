@@ -20,7 +20,8 @@ class Environment:
     """What this deployment knows of an environment besides its DB rows.
 
     `config_vars` is None where they cannot be seen: ``FLAG_*`` variables and the YAML file answer
-    for the deployment's own environment alone; the other one's defaults are its declared rows.
+    for the deployment's own environment alone; the other one's defaults are its declared rows. The
+    switch of the DB layer is such a variable, too: the other environment's counts as on.
     """
 
     name: str
@@ -83,15 +84,15 @@ class FlagState:
 
 def environment(name: str, keys: Iterable[str] | None = None) -> Environment:
     """What is known of environment `name`; with `keys`, at least of those flags."""
-    db_layer = settings.FLAG_CONSOLE_FEATURE_FLAGS_DB
     if name == settings.CONSOLE_ENV:
         declared = runtime.declared()
-        return Environment(name, declared, config_vars.read(declared), db_layer)
+        on = settings.FLAG_CONSOLE_FEATURE_FLAGS_DB
+        return Environment(name, declared, config_vars.read(declared), db_layer=on)
     rows = DeclaredFlag.objects.filter(env=name)
     if keys is not None:
         # PostgreSQL takes no NUL, and what is no key is declared nowhere.
         rows = rows.filter(flag_key__in=[key for key in keys if is_key(key)])
-    return Environment(name, {row.flag_key: row.declaration for row in rows}, None, db_layer)
+    return Environment(name, {row.flag_key: row.declaration for row in rows}, None, db_layer=True)
 
 
 def read_state(key: str, env: str) -> FlagState:

@@ -54,7 +54,10 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return refuse(request, 400, "The request was not understood. Nothing was changed.")
+    # A host that is not ours is refused before anyone knows who asks.
+    return _bare(
+        request, 400, "Not understood", "The request was not understood. Nothing was changed."
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

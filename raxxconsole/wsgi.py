@@ -1,4 +1,8 @@
-"""The web process. With a bad flags file it stops at once instead of serving without flags."""
+"""The web process. With a bad flags file it stops at once instead of serving without flags.
+
+Under gunicorn's --preload (Procfile) the file is read once, before the workers are forked: a worker
+that is started anew has the declarations of those that serve, whatever became of the file.
+"""
 
 import os
 

@@ -68,6 +68,21 @@
         " changed is not known: reload the page and look before you try again.");
   });
 
+  // "2 s ago" must not stay so while the page is open. The words are those of audit/ages.py.
+  const units = [["d", 86400, 2], ["h", 3600, 2], ["min", 60, 1]];
+
+  function age(moment) {
+    const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(moment)) / 1000));
+    const unit = units.find(function (one) { return seconds >= one[1] * one[2]; });
+    return unit ? Math.floor(seconds / unit[1]) + " " + unit[0] + " ago" : seconds + " s ago";
+  }
+
+  setInterval(function () {
+    document.querySelectorAll("time[datetime]").forEach(function (time) {
+      time.textContent = age(time.dateTime);
+    });
+  }, 10000);
+
   // A page from the browser's back/forward cache shows values of the past.
   window.addEventListener("pageshow", function (event) {
     if (event.persisted) { window.location.reload(); }

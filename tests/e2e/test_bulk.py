@@ -44,7 +44,7 @@ def test_the_confirmation_lists_what_will_change_and_that_is_what_changes(visit,
     expect(page.locator("[data-refused=checkout_express]")).to_contain_text("fresh TOTP proof")
     assert len(console.flips()) == before
 
-    page.get_by_role("button", name="Flip 2 flags in staging").click()
+    page.get_by_role("button", name="Flip 2 flags on in staging").click()
     expect(page).to_have_url(re.compile(rf"{FLAGS}$"))
     expect_said(page.locator(".messagelist"), "2 flags are on in staging now.")
     expect_row(page, KEY, "on", "db")
@@ -75,7 +75,7 @@ def test_a_flag_that_moved_on_since_the_confirmation_is_named_and_left_alone(vis
         toggle(other, KEY).click()
         expect_row(other, KEY, value, "db")
 
-    page.get_by_role("button", name="Flip 2 flags in staging").click()
+    page.get_by_role("button", name="Flip 2 flags on in staging").click()
     expect_said(page.locator(".messagelist"), re.compile(f"{KEY}: It was changed meanwhile"))
     # Spelled as it is declared everywhere: people copy keys from here.
     expect(page.locator(".messagelist")).not_to_contain_text(KEY.capitalize())
@@ -144,7 +144,7 @@ def test_a_thousand_flags_are_confirmed_and_flipped_at_once(browser, thousand):
         run_action(page, "Flip on")
         assert set(_planned(page)) == {f"flag_{number:04}" for number in range(1000)}
 
-        page.get_by_role("button", name="Flip 1000 flags in staging").click()
+        page.get_by_role("button", name="Flip 1000 flags on in staging").click()
         expect_said(page.locator(".messagelist"), "1000 flags are on in staging now.")
         expect_row(page, "flag_0000", "on", "db")
         visit.end()

@@ -128,6 +128,6 @@ def test_a_bulk_plan_of_the_environment_that_was_left_is_not_applied(visit, cons
     other.goto(FLAGS)
     switch_to(other, "prod")
 
-    page.get_by_role("button", name="Flip 1 flag in staging").click()
-    expect_said(page.get_by_role("alert"), "This plan was made for staging")
+    page.get_by_role("button", name="Flip 1 flag on in staging").click()
+    expect_said(page.get_by_role("alert"), "this page shows staging")
     assert (console.rows(), console.flips()) == ({}, [])

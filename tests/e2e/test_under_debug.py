@@ -51,9 +51,11 @@ def test_a_whole_journey_under_debug(browser, template, tmp_path):
         assert is_marked(page)
 
         switch_to(page, "prod")
+        # The admin binds its select-all only when the page is there.
+        page.wait_for_load_state("load")
         page.locator("#action-toggle").check()
         run_action(page, "Flip off")
-        page.get_by_role("button", name=re.compile(r"Flip \d+ flags in prod")).click()
+        page.get_by_role("button", name=re.compile(r"Flip \d+ flags off in prod")).click()
         expect_row(page, KEY, "off", "db", env="prod")
         visit.end()
     assert deployment.rows()[KEY, "staging"] == 1

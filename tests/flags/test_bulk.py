@@ -75,7 +75,7 @@ def test_the_confirmation_lists_exactly_what_will_change_and_writes_nothing(supe
     said = text_of(page)
     assert f"{LOW} off → on" in said
     assert f"{ON_IN_YAML} stays on, pinned by a DB row (now from yaml)" in said
-    assert "Flip 3 flags in staging" in said
+    assert "Flip 3 flags on in staging" in said
     assert "TOTP" in said
 
 

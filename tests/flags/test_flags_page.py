@@ -96,7 +96,7 @@ def test_a_row_that_raw_sql_inserted_was_changed_outside_the_console():
         (None, "off", ""),
         (True, "off", "config var says off: dormant YAML default is off"),
         (False, "on", "config var says on: dormant"),
-        (True, "perhaps", "YAML default is off"),
+        (True, "perhaps", "config var is ignored: no boolean YAML default is off"),
     ],
 )
 def test_a_row_says_what_it_shadows(ops, monkeypatch, row, config_var, shown):

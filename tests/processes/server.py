@@ -109,7 +109,7 @@ def web_server(*, workers: int = 2, **extra: str) -> Iterator[str]:
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "gunicorn", "raxxconsole.wsgi"),
-            *("--bind", f"127.0.0.1:{port}"),
+            *("--preload", "--bind", f"127.0.0.1:{port}"),
             *("--workers", str(workers), "--threads", "4", "--log-level", "warning"),
         ],
         cwd=ROOT,

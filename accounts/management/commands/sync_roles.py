@@ -1,7 +1,9 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import Error as DBError
 
+from accounts.cli import database_failed
 from accounts.roles import sync_roles
 
 
@@ -9,7 +11,10 @@ class Command(BaseCommand):
     help = "Give each role exactly its permissions, and say what was given and what was removed."
 
     def handle(self, **options: Any) -> None:
-        changes = sync_roles()
+        try:
+            changes = sync_roles()
+        except DBError as error:
+            raise database_failed(error) from error
         for change in changes:
             self.stdout.write(change)
         if not changes:

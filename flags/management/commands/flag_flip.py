@@ -5,7 +5,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
-from accounts.cli import cli_actor
+from accounts.cli import cli_actor, database_failed
 from accounts.models import User
 from flags.errors import UndeclaredFlag
 from flags.refusals import FlipRefused
@@ -47,10 +47,7 @@ class Command(BaseCommand):
         except FlipRefused as refused:
             raise CommandError(f"{key}: {refused}") from refused
         except DBError as error:
-            raise CommandError(
-                f"The database does not answer ({str(error).strip()}). Look at the value with "
-                "flag_status before you try again."
-            ) from error
+            raise database_failed(error) from error
         self.stdout.write(_sentence(done))
 
     def _operator(self, name: str) -> User:

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
+from accounts.cli import database_failed
 from flags.errors import UndeclaredFlag
 from flags.state import FlagState, read_state, read_states
 
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         except UndeclaredFlag as error:
             raise CommandError(str(error)) from error
         except DBError as error:
-            raise CommandError(f"The database does not answer: {error}") from error
+            raise database_failed(error) from error
         if options["json"]:
             self._write_json(states)
         else:
@@ -54,7 +55,12 @@ class Command(BaseCommand):
     def _write_table(self, states: list[FlagState]) -> None:
         if not settings.FLAG_CONSOLE_FEATURE_FLAGS_DB:
             self.stdout.write("The database layer is off: env and yaml answer.")
-        width = max((len(state.key) for state in states), default=0) + 2
+        if not states:
+            self.stdout.write(
+                "No flag is declared here: run manage.py sync_flags in that environment."
+            )
+            return
+        width = max(len(state.key) for state in states) + 2
         self.stdout.write(
             f"{'flag':<{width}}{'env':<9}{'value':<7}{'source':<8}{'db':<5}{'env':<5}{'yaml':<6}risk"
         )

@@ -2,10 +2,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DBError
 
+from accounts.cli import database_failed
 from flags import declarations
-from flags.declarations import DeclarationsError
-from flags.sync import plan_sync, sync_flags
+from flags.declarations import Declarations, DeclarationsError
+from flags.sync import SyncPlan, plan_sync, sync_flags
 
 
 class Command(BaseCommand):
@@ -34,13 +36,18 @@ class Command(BaseCommand):
                 f"This deployment runs in {settings.CONSOLE_ENV} and speaks for it alone: "
                 f"run sync_flags where {', '.join(others)} runs."
             )
-        out_of_step = False
-        for name in names:
-            if check:
-                plan = plan_sync(declared, name)
-                out_of_step |= bool(plan)
-            else:
-                plan = sync_flags(declared, name, release=settings.RELEASE)
-            self.stdout.write(f"{name}: {plan or f'{len(declared)} flags, nothing to change'}")
-        if out_of_step:
+        try:
+            out_of_step = [name for name in names if self._sync(declared, name, check=check)]
+        except DBError as error:
+            raise database_failed(error) from error
+        if check and out_of_step:
             raise CommandError("The database is out of step with the flags file.")
+
+    def _sync(self, declared: Declarations, name: str, *, check: bool) -> SyncPlan:
+        """Bring `name` in step, or only look; say what differed."""
+        if check:
+            plan = plan_sync(declared, name)
+        else:
+            plan = sync_flags(declared, name, release=settings.RELEASE)
+        self.stdout.write(f"{name}: {plan or f'{len(declared)} flags, nothing to change'}")
+        return plan
