@@ -7,7 +7,7 @@ from django.test import Client
 
 from accounts.roles import Role
 from tests.conftest import PASSWORD, client_of, make_user
-from tests.flags.test_contract import FLAGS, nothing_written, text_of
+from tests.pages import FLAGS, nothing_written, text_of
 
 LOGIN = "/console/login"
 AFAR = [

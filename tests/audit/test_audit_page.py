@@ -11,8 +11,8 @@ from audit.actor import Actor, Channel
 from audit.models import AuditEntry
 from audit.services import record
 from tests.conftest import client_of
-from tests.flags.test_contract import HIGH, LOW, MEDIUM, client_as, nothing_written, text_of
 from tests.flags.test_flags_page import turn
+from tests.pages import HIGH, LOW, MEDIUM, client_as, nothing_written, text_of
 
 PAGE = "/console/audit"
 FLIPS = f"{PAGE}?action=console.flag.flip"

@@ -12,7 +12,9 @@ from flags import bulk
 from flags.models import DeclaredFlag, FeatureFlag
 from flags.state import read_state
 from tests.conftest import client_of
-from tests.flags.test_contract import (
+from tests.flags.test_flags_page import turn
+from tests.flags.test_flags_page_size import flags_of
+from tests.pages import (
     FLAGS,
     HIGH,
     LOW,
@@ -21,8 +23,6 @@ from tests.flags.test_contract import (
     rows_of,
     text_of,
 )
-from tests.flags.test_flags_page import turn
-from tests.flags.test_flags_page_size import flags_of
 
 __all__ = ["flags_of"]  # a fixture
 ON_IN_YAML = "console_customer_notes"

@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from flags import services, views
 from tests.conftest import PASSWORD
-from tests.flags.test_contract import (
+from tests.pages import (
     FLAGS,
     HTMX,
     LOW,

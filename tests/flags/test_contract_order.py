@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 
 from flags import services
-from tests.flags.test_contract import (
+from tests.pages import (
     HIGH,
     LOW,
     client_as,

@@ -5,7 +5,7 @@ from django.test import Client
 
 from flags.models import DeclaredFlag, FeatureFlag
 from flags.state import read_state
-from tests.flags.test_contract import (
+from tests.pages import (
     FLAGS,
     HIGH,
     HTMX,

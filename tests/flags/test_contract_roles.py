@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.flags.test_contract import (
+from tests.pages import (
     EVERYONE,
     HIGH,
     HTMX,

@@ -8,7 +8,7 @@ from flags.models import FeatureFlag
 from flags.services import flip
 from flags.state import read_state
 from tests.conftest import client_of, console_actor
-from tests.flags.test_contract import FLAGS, HIGH, HTMX, LOW, MEDIUM, flip_url, rows_of
+from tests.pages import FLAGS, HIGH, HTMX, LOW, MEDIUM, flip_url, rows_of
 
 
 def form_of(response, key: str) -> dict[str, str]:

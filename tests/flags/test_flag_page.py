@@ -8,8 +8,8 @@ from flags.models import DeclaredFlag, FeatureFlag
 from flags.services import flip
 from flags.state import read_state
 from tests.conftest import client_of, console_actor
-from tests.flags.test_contract import FLAGS, LOW, client_as, nothing_written, text_of
 from tests.flags.test_flags_page import turn
+from tests.pages import FLAGS, LOW, client_as, nothing_written, text_of
 
 PAGE = f"{FLAGS}/{LOW}"
 NONE = "—"

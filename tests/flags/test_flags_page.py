@@ -9,7 +9,7 @@ from flags.models import DeclaredFlag, FeatureFlag
 from flags.services import flip
 from flags.state import read_state
 from tests.conftest import client_of, console_actor
-from tests.flags.test_contract import FLAGS, LOW, MEDIUM, client_as, flip_url, rows_of, text_of
+from tests.pages import FLAGS, LOW, MEDIUM, client_as, flip_url, rows_of, text_of
 
 pytestmark = pytest.mark.usefixtures("declared")
 # Runbook, section 6, option A.

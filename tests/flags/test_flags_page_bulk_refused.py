@@ -6,7 +6,8 @@ import pytest
 
 from tests.conftest import client_of
 from tests.flags.test_bulk import ALSO_LOW, ON_IN_YAML, form_of, pick, values
-from tests.flags.test_contract import (
+from tests.flags.test_flags_page import turn
+from tests.pages import (
     FLAGS,
     HIGH,
     LOW,
@@ -15,7 +16,6 @@ from tests.flags.test_contract import (
     nothing_written,
     text_of,
 )
-from tests.flags.test_flags_page import turn
 
 
 def packed(*flags: tuple[str, str], value: bool = True, env: str = "staging") -> str:

@@ -3,8 +3,8 @@
 import pytest
 
 from flags.models import FeatureFlag
-from tests.flags.test_contract import FLAGS, client_as, rows_of, text_of
 from tests.flags.test_flags_page import in_environment, turn
+from tests.pages import FLAGS, client_as, rows_of, text_of
 
 RANK = {"low": 0, "medium": 1, "high": 2}
 RISKS = ("low", "medium", "high")

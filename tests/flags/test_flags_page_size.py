@@ -10,8 +10,8 @@ from flags import runtime
 from flags.models import FeatureFlag
 from flags.sync import sync_flags
 from tests.conftest import client_of, make_user
-from tests.flags.test_contract import FLAGS, rows_of, text_of
 from tests.flags.test_flags_page import turn
+from tests.pages import FLAGS, rows_of, text_of
 
 # Session, user, two for the permissions, the two counts of the changelist, the rows' flags, their
 # DB rows and those rows' audit entries, the orphans, and whether the YAML file is in step.

@@ -11,7 +11,8 @@ from flags import runtime
 from flags.models import FeatureFlag
 from flags.state import read_state
 from flags.sync import sync_flags
-from tests.flags.test_contract import (
+from tests.flags.test_flags_page import turn
+from tests.pages import (
     FLAGS,
     HTMX,
     LOW,
@@ -22,7 +23,6 @@ from tests.flags.test_contract import (
     rows_of,
     text_of,
 )
-from tests.flags.test_flags_page import turn
 
 GATE = "console_flag_mgmt"
 REQUESTS = [

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from django.urls import URLPattern, get_resolver
 
-from tests.flags.test_contract import (
+from tests.pages import (
     EVERYONE,
     LOW,
     SEE_NO_FLAGS,

@@ -8,7 +8,7 @@ from audit.models import AuditEntry
 from flags.admin import DeclaredFlagAdmin
 from flags.models import DeclaredFlag
 from raxxconsole.admin_site import ConsoleAdminSite
-from tests.flags.test_contract import client_as
+from tests.pages import client_as
 
 
 def test_our_own_model_admins_and_no_others_are_registered():

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.flags.test_contract import (
+from tests.pages import (
     FLAGS,
     HIGH,
     LOW,

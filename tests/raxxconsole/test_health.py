@@ -10,7 +10,7 @@ from django.test import Client
 
 from audit import triggers
 from raxxconsole import health
-from tests.flags.test_contract import SIGNED_OUT, client_as
+from tests.pages import SIGNED_OUT, client_as
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from flags.gate import GATE, ClosedGate
 from flags.models import FeatureFlag
 from flags.state import read_state
 from tests.conftest import client_of
-from tests.flags.test_contract import FLAGS, LOW, flip_form, flip_url, text_of
+from tests.pages import FLAGS, LOW, flip_form, flip_url, text_of
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/console/login", "/console/flags"])

@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from flags.models import DeclaredFlag, FeatureFlag
 from raxxconsole.middleware import OperatorMiddleware
 from tests.conftest import client_of
-from tests.flags.test_contract import FLAGS, nothing_written, text_of
+from tests.pages import FLAGS, nothing_written, text_of
 
 
 @pytest.mark.parametrize("path", ["//evil.example/", "//evil.example/console/flags"])

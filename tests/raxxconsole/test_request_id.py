@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from audit.models import AuditEntry
-from tests.flags.test_contract import LOW, client_as, flip_form, flip_url
+from tests.pages import LOW, client_as, flip_form, flip_url
 
 SOUND = ["abcd-EFGH-0123", "a1b2c3d4", str(uuid.UUID(int=7)), "x" * 64]
 UNSOUND = ["", "short", "x" * 65, "with spaces in it", "<script>alert(1)</script>", "semi;colon;12"]
