@@ -95,9 +95,10 @@ class Store:
         Called after a commit. Waits for a load rather than storing a value: of two commits, the one
         whose call comes last need not be the one that won.
         """
-        if self._thread is None or self._source is None:
-            return
         with self._changed:
+            # Asked under the lock: a first load that is just being started began before the commit.
+            if self._thread is None or self._source is None:
+                return
             self._ensure_refresher(self._source)
             self._asked += 1
             ticket = self._asked

