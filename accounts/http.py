@@ -105,10 +105,15 @@ def refuse(request: HttpRequest, status: int, message: str, **context: Any) -> H
     # From a refusal a switch of the environment leads to the console's first page.
     context |= {"message": message, "status": status, "this_page": ""}
     if getattr(request, "htmx", False):
-        response = render(request, "console/_message.html", context, status=status)
-        return retarget(reswap(response, "innerHTML"), "#console-messages")
+        return htmx_message(request, status, context)
     context = admin.site.each_context(request) | {"title": TITLES[status]} | context
     return render(request, "console/refused.html", context, status=status)
+
+
+def htmx_message(request: HttpRequest, status: int, context: dict[str, Any]) -> HttpResponse:
+    """`context["message"]` for the page's message area, wherever the request was to swap."""
+    response = render(request, "console/_message.html", context, status=status)
+    return retarget(reswap(response, "innerHTML"), "#console-messages")
 
 
 TITLES = {

@@ -6,10 +6,12 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.template.response import TemplateResponse
 
 from accounts.http import ConsoleRequest, refuse
 from flags import bulk
 from flags.declarations import Risk
+from flags.layers import word
 from flags.listing import (
     FlagChangeList,
     RiskFilter,
@@ -67,15 +69,20 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
             refusal = self._refuse_stale_or_malformed(request)
             if refusal is not None:
                 return refusal
-        where = environment(request.active_env)
-        context = {
-            "title": "Feature flags",
-            "is_popup": False,
+        context = {"title": "Feature flags", "is_popup": False, **(extra_context or {})}
+        response = super().changelist_view(request, context)
+        if isinstance(response, TemplateResponse) and response.context_data is not None:
+            # A list is drawn: not so for an action's confirmation or redirect.
+            response.context_data |= self._around_the_list(request.active_env)
+        return response
+
+    def _around_the_list(self, env: str) -> dict[str, Any]:
+        where = environment(env)
+        return {
             "environment": where,
-            "orphans": orphans(where.name, list(where.declarations)),
-            "out_of_step": where.is_own and plan_sync(where.declarations, where.name),
+            "orphans": orphans(env, list(where.declarations)),
+            "out_of_step": where.is_own and plan_sync(where.declarations, env),
         }
-        return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def _refuse_stale_or_malformed(self, request: ConsoleRequest) -> HttpResponse | None:
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
@@ -133,7 +140,7 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
         planned = bulk.plan(states.values(), value, request.actor)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Flip {'on' if value else 'off'} in {request.active_env}?",
+            "title": f"Flip {word(value)} in {request.active_env}?",
             "action": request.POST["action"],
             "selected": request.POST.getlist(ACTION_CHECKBOX_NAME)[0],
             "changes": [flip for flip in planned if flip.changes],
@@ -156,11 +163,11 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
         return None
 
     def _tell(self, request: ConsoleRequest, packed: bulk.Packed, result: bulk.BulkResult) -> None:
-        word = "on" if packed.value else "off"
+        now = word(packed.value)
         if result.done:
-            messages.success(request, f"{_count(result.done)} {word} in {packed.env} now.")
+            messages.success(request, f"{_count(result.done)} {now} in {packed.env} now.")
         if result.already:
-            messages.info(request, f"{_count(result.already)} {word} already.")
+            messages.info(request, f"{_count(result.already)} {now} already.")
         for key, reason in result.refused[:SHOWN_REFUSALS]:
             messages.error(request, f"{key}: {reason}")
         if len(result.refused) > SHOWN_REFUSALS:

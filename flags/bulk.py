@@ -14,7 +14,6 @@ from audit.actor import Actor
 from flags import policy
 from flags.declarations import is_key
 from flags.errors import UndeclaredFlag
-from flags.layers import Source
 from flags.models import Env
 from flags.refusals import FlipRefused
 from flags.services import Outcome, check_environment, flip, is_seen_token
@@ -31,7 +30,7 @@ class PlannedFlip:
 
     @property
     def already(self) -> bool:
-        return self.state.source is Source.DB and self.state.value == self.value
+        return self.state.is_set_to(self.value)
 
     @property
     def pins(self) -> bool:
@@ -86,14 +85,14 @@ def unpack(text: str) -> Packed:
     try:
         data = json.loads(text)
         packed = Packed(data["env"], data["value"], [(key, seen) for key, seen in data["flags"]])
+        is_sound = (
+            packed.env in Env.values
+            and isinstance(packed.value, bool)
+            and all(is_key(key) and is_seen_token(seen) for key, seen in packed.flags)
+        )
     except (TypeError, KeyError, RecursionError) as error:
         raise ValueError("not a packed plan") from error
-    keys_and_seen = [part for flag in packed.flags for part in flag]
-    if packed.env not in Env.values or not isinstance(packed.value, bool):
-        raise ValueError("not a packed plan")
-    if not all(isinstance(part, str) for part in keys_and_seen):
-        raise ValueError("not a packed plan")
-    if not all(is_key(key) and is_seen_token(seen) for key, seen in packed.flags):
+    if not is_sound:
         raise ValueError("not a packed plan")
     return packed
 

@@ -4,6 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+def word(value: bool) -> str:
+    """A value as people read and type it: "on" or "off"."""
+    return "on" if value else "off"
+
+
 class Source(StrEnum):
     """The layer that a value comes from."""
 

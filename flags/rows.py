@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from audit.actor import Actor
 from flags import config_vars, policy
 from flags.history import LastChange, last_changes
-from flags.layers import Source
+from flags.layers import Source, word
 from flags.models import DeclaredFlag, FeatureFlag
 from flags.state import FlagState
 
@@ -25,7 +25,7 @@ class Row:
     @property
     def target(self) -> str:
         """What a click asks for: "on" or "off"."""
-        return "off" if self.state.value else "on"
+        return word(not self.state.value)
 
     @property
     def needs_elevation(self) -> bool:
@@ -37,22 +37,16 @@ class Row:
         state, said = self.state, self.state.resolution
         lines = []
         if state.row and not state.environment.db_layer:
-            lines.append(
-                f"DB row says {_word(bool(state.row.value))}: dormant, the DB layer is off"
-            )
+            lines.append(f"DB row says {word(bool(state.row.value))}: dormant, the DB layer is off")
         if said.env is not None and state.source is Source.DB:
-            lines.append(f"config var says {_word(said.env)}: dormant")
+            lines.append(f"config var says {word(said.env)}: dormant")
         if state.environment.is_own and config_vars.not_understood([state.key]):
             lines.append("config var is ignored: no boolean")
         if said.yaml != state.value:
-            lines.append(f"YAML default is {_word(said.yaml)}")
+            lines.append(f"YAML default is {word(said.yaml)}")
         if state.environment.config_vars is None and state.source is not Source.DB:
             lines.append("env layer not known here")
         return lines
-
-
-def _word(value: bool) -> str:
-    return "on" if value else "off"
 
 
 def build_rows(states: Iterable[FlagState], pks: Mapping[str, int], actor: Actor) -> list[Row]:

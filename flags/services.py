@@ -14,7 +14,7 @@ from django.utils import timezone
 from audit.actor import Actor
 from audit.services import record
 from flags import policy, runtime
-from flags.layers import Source
+from flags.layers import word
 from flags.models import FeatureFlag
 from flags.refusals import DbLayerOff, EnvironmentNotServed, StateMoved
 from flags.state import FlagState, read_state
@@ -69,21 +69,20 @@ def flip(
     ElevationRequired. Source: runbook sections 2, 4 and 5.
     """
     now = now or timezone.now()
-    policy.check_role(actor, read_state(key, env).declaration.risk)
-    check_environment(env)
     try:
         with transaction.atomic():
             state = read_state(key, env)
-            if _is_done(state, value):
+            policy.check_role(actor, state.declaration.risk)
+            check_environment(env)
+            if state.is_set_to(value):
                 return Flip(Outcome.ALREADY, state)
             if state.seen != seen:
                 raise _moved(state)
-            policy.check_role(actor, state.declaration.risk)
             policy.check_elevation(actor, state.declaration.risk)
             return _write(state, value, actor, now, {"reason": reason, "incident": incident})
     except _LostRace:
         state = read_state(key, env)
-        if _is_done(state, value):
+        if state.is_set_to(value):
             return Flip(Outcome.ALREADY, state)
         raise _moved(state) from None
 
@@ -99,14 +98,10 @@ def check_environment(env: str) -> None:
         )
 
 
-def _is_done(state: FlagState, value: bool) -> bool:
-    return state.source is Source.DB and state.value == value
-
-
 def _moved(state: FlagState) -> StateMoved:
     return StateMoved(
-        f"It was changed meanwhile: it is {'on' if state.value else 'off'} in "
-        f"{state.env} now. Nothing was changed by you.",
+        f"It was changed meanwhile: it is {word(state.value)} in {state.env} now."
+        " Nothing was changed by you.",
         state,
     )
 

@@ -34,11 +34,8 @@ class Environment:
         return self.name == settings.CONSOLE_ENV
 
     def state(self, key: str, row: FeatureFlag | None) -> "FlagState":
-        """The state of `key`, given its DB row. Raises UndeclaredFlag."""
-        try:
-            declaration = self.declarations[key]
-        except KeyError:
-            raise UndeclaredFlag(key, self.name) from None
+        """The state of `key`, which is declared here, given its DB row."""
+        declaration = self.declarations[key]
         resolution = resolve(
             db=bool(row.value) if row and self.db_layer else None,
             env=self.config_vars.get(key) if self.config_vars else None,
@@ -71,6 +68,10 @@ class FlagState:
     @property
     def source(self) -> Source:
         return self.resolution.source
+
+    def is_set_to(self, value: bool) -> bool:
+        """Whether a DB row gives this very value, so that a flip to it has nothing to do."""
+        return self.source is Source.DB and self.value == value
 
     @property
     def seen(self) -> str:

@@ -16,6 +16,7 @@ from flags import config_vars, policy
 from flags.errors import UndeclaredFlag
 from flags.gate import closed_gate
 from flags.history import flip_history
+from flags.layers import word
 from flags.models import DeclaredFlag
 from flags.refusals import FlipRefused, StateMoved, not_active
 from flags.rows import Row, row_of
@@ -97,13 +98,13 @@ def flip_flag(request: ConsoleRequest, key: str) -> HttpResponse:
 def _done(request: ConsoleRequest, done: Flip) -> HttpResponse:
     # Of the very state that the notice tells of: a later look could find another's flip.
     row = row_of(done.state, request.actor)
-    word = "on" if done.state.value else "off"
+    now = word(done.state.value)
     if done.outcome is Outcome.ALREADY:
-        notice = f"already {word}" + (f" ({row.last_change})" if row.last_change else "")
+        notice = f"already {now}" + (f" ({row.last_change})" if row.last_change else "")
     elif done.outcome is Outcome.PINNED:
-        notice = f"pinned {word}: the value comes from the database now"
+        notice = f"pinned {now}: the value comes from the database now"
     else:
-        notice = f"turned {word}"
+        notice = f"turned {now}"
     if request.htmx:
         return _row_partial(request, replace(row, notice=notice))
     messages.success(request, f"{done.state.key} in {done.state.env}: {notice}.")

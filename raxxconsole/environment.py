@@ -52,7 +52,7 @@ def read_choices(
     text = os.environ.get(name, "").strip()
     if not text:
         return default
-    named = {part.strip() for part in text.split(",") if part.strip()}
+    named = set(read_list(name, default=()))
     unknown = sorted(named - set(choices))
     if unknown or not named:
         raise ImproperlyConfigured(f"{name}={text!r} may name only {', '.join(choices)}.")

@@ -6,9 +6,15 @@ from django.conf import settings
 from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django_htmx.http import reswap, retarget
 
-from accounts.http import ConsoleRequest, operator_view, refuse, safe_next, sign_in_first
+from accounts.http import (
+    ConsoleRequest,
+    htmx_message,
+    operator_view,
+    refuse,
+    safe_next,
+    sign_in_first,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +91,5 @@ def database_unavailable(request: HttpRequest) -> HttpResponse:
 def _bare(request: HttpRequest, status: int, title: str, message: str) -> HttpResponse:
     context = {"status": status, "title": title, "message": message}
     if request.headers.get("HX-Request"):
-        response = render(request, "console/_message.html", context, status=status)
-        return retarget(reswap(response, "innerHTML"), "#console-messages")
+        return htmx_message(request, status, context)
     return render(None, "console/bare.html", context, status=status)

@@ -2,6 +2,8 @@
 (function () {
   "use strict";
 
+  const LOOK = ": reload the page and look before you try again.";
+
   function say(text) {
     const area = document.getElementById("console-messages");
     if (!area) { return; }
@@ -42,7 +44,7 @@
     if (event.detail.shouldSwap && !isOurs) {
       event.detail.shouldSwap = false;
       say("The answer (" + xhr.status + ") did not come from the console. Whether " +
-          flagOf(event) + " changed is not known: reload the page and look before you try again.");
+          flagOf(event) + " changed is not known" + LOOK);
     }
   });
 
@@ -55,17 +57,17 @@
     const status = event.detail.xhr.status;
     if (status === 401) { return; } // on the way to the login page
     say("The console failed (" + status + ") while it flipped " + flagOf(event) +
-        ". It may or may not have changed: reload the page and look before you try again.");
+        ". It may or may not have changed" + LOOK);
   });
 
   document.addEventListener("htmx:sendError", function (event) {
     say("The console cannot be reached. Whether " + flagOf(event) +
-        " changed is not known: reload the page and look before you try again.");
+        " changed is not known" + LOOK);
   });
 
   document.addEventListener("htmx:timeout", function (event) {
     say("The console did not answer in time. Whether " + flagOf(event) +
-        " changed is not known: reload the page and look before you try again.");
+        " changed is not known" + LOOK);
   });
 
   // "2 s ago" must not stay so while the page is open. The words are those of audit/ages.py.

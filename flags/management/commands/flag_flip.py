@@ -8,6 +8,7 @@ from django.db import Error as DBError
 from accounts.cli import cli_actor, database_failed
 from accounts.models import User
 from flags.errors import UndeclaredFlag
+from flags.layers import word
 from flags.refusals import FlipRefused
 from flags.services import Flip, Outcome, flip
 from flags.state import FlagState, read_state
@@ -57,7 +58,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no active operator {name!r}.") from None
 
     def _ask(self, state: FlagState, to: str) -> None:
-        now = "on" if state.value else "off"
+        now = word(state.value)
         question = f"{state.key} is {now} in {state.env} ({state.source}). Turn it {to}? [y/N] "
         try:
             answer = input(question)
@@ -68,8 +69,8 @@ class Command(BaseCommand):
 
 
 def _sentence(done: Flip) -> str:
-    state, word = done.state, "on" if done.state.value else "off"
+    state, now = done.state, word(done.state.value)
     if done.outcome is Outcome.ALREADY:
-        return f"{state.key} is already {word} in {state.env}; nothing was written."
+        return f"{state.key} is already {now} in {state.env}; nothing was written."
     verb = "pinned" if done.outcome is Outcome.PINNED else "turned"
-    return f"{state.key} {verb} {word} in {state.env}."
+    return f"{state.key} {verb} {now} in {state.env}."
