@@ -1,12 +1,18 @@
 """The actor behind a management command."""
 
+import getpass
 import os
 import pwd
 import socket
+import sys
+from dataclasses import replace
 
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 from accounts.models import User
+from accounts.proofs import ProofRefused, proven
+from accounts.records import record_about
 from audit.actor import Actor, Channel
 
 
@@ -38,3 +44,43 @@ def cli_actor(user: User | None = None) -> Actor:
         user=user,
         context={"os_user": system_user, "host": socket.gethostname()},
     )
+
+
+def operator_named(name: str) -> User:
+    """The active operator of that name. Raises CommandError."""
+    try:
+        return User.objects.get(username=name, is_active=True)
+    except User.DoesNotExist:
+        raise CommandError(f"There is no active operator {name!r}.") from None
+
+
+def prove(actor: Actor) -> Actor:
+    """Ask on the terminal, or take from standard input, a code of the operator; good for this act.
+
+    Returns the actor, elevated. Raises CommandError.
+    """
+    if actor.user is None:
+        raise CommandError("--totp needs --as: whose code is it?")
+    try:
+        with proven(actor.user, _ask_code(actor.label), actor=actor, now=timezone.now()) as proof:
+            by = "recovery code" if proof.recovery_code else "totp"
+            record_about(actor.user, actor, "elevated", {"by": by})
+    except ProofRefused as refused:
+        raise CommandError(f"{refused.with_wait} Nothing was changed.") from refused
+    return replace(actor, elevated=True, context={**actor.context, "proof": by})
+
+
+def broken_glass(actor: Actor) -> Actor:
+    """The actor, acting without a proof and marked so: nobody showed to be the operator named."""
+    marks = {"break_glass": True, "claimed_by": actor.label}
+    return replace(actor, break_glass=True, context={**actor.context, **marks})
+
+
+def _ask_code(name: str) -> str:
+    question = f"Code of {name}: "
+    try:
+        if sys.stdin is not None and sys.stdin.isatty():
+            return getpass.getpass(question)
+        return (sys.stdin.readline() if sys.stdin is not None else "").strip()
+    except (EOFError, KeyboardInterrupt):
+        return ""

@@ -1,21 +1,26 @@
 """Who may reach a console page: one decorator, in the contract's order of refusals."""
 
 import functools
+import ipaddress
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
-from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
+from accounts.refusals import ActRefused, ProofNeeded
+from audit.actor import Actor, Channel
+
 if TYPE_CHECKING:
-    from accounts.models import User
-    from audit.actor import Actor
+    from datetime import datetime
+
+    from accounts.models import OperatorSession, User
 
 
 class ConsoleRequest(HttpRequest):
@@ -25,7 +30,9 @@ class ConsoleRequest(HttpRequest):
     htmx: HtmxDetails
     request_id: str
     active_env: str
-    actor: "Actor"
+    actor: Actor
+    operator_session: "OperatorSession"
+    elevated_until: "datetime | None"
 
 
 View = Callable[Concatenate[ConsoleRequest, ...], HttpResponse]
@@ -47,11 +54,8 @@ def operator_view(
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def inner(request: ConsoleRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            response = _refusal(request, methods, permission, page)
-            if response is None:
-                response = view(request, *args, **kwargs)
-            add_never_cache_headers(response)
-            return response
+            refusal = _refusal(request, methods, permission, page)
+            return view(request, *args, **kwargs) if refusal is None else refusal
 
         return inner
 
@@ -88,6 +92,12 @@ def sign_in_first(request: ConsoleRequest, page: str) -> HttpResponse:
     return response
 
 
+def ended_elsewhere(request: ConsoleRequest, page: str) -> HttpResponse:
+    """The session was signed out since this request began: nothing was done."""
+    request.session.flush()
+    return sign_in_first(request, page)
+
+
 def safe_next(request: HttpRequest, asked: str, default: str) -> str:
     """`asked`, if it is a path of this very host, else `default`: no open redirects."""
     here = {request.get_host()}
@@ -110,10 +120,58 @@ def refuse(request: HttpRequest, status: int, message: str, **context: Any) -> H
     return render(request, "console/refused.html", context, status=status)
 
 
+def act_refused(request: HttpRequest, refused: ActRefused, back: str) -> HttpResponse:
+    """The answer to a refused act; where elevation is what it lacks, with the way there and back
+    to the page `back`."""
+    elevate_to = back if isinstance(refused, ProofNeeded) else ""
+    return refuse(request, refused.status, str(refused), elevate_to=elevate_to)
+
+
 def htmx_message(request: HttpRequest, status: int, context: dict[str, Any]) -> HttpResponse:
     """`context["message"]` for the page's message area, wherever the request was to swap."""
     response = render(request, "console/_message.html", context, status=status)
     return retarget(reswap(response, "innerHTML"), "#console-messages")
+
+
+def see_other(page: str) -> HttpResponseRedirect:
+    """303: what was posted is done, and `page` is what to look at next."""
+    response = HttpResponseRedirect(page)
+    response.status_code = 303
+    return response
+
+
+def console_actor(request: HttpRequest) -> Actor:
+    """Whoever is signed in, acting through this request."""
+    user = request.user
+    return Actor(
+        channel=Channel.CONSOLE,
+        label=user.get_username() or "anonymous",
+        user=user if user.is_authenticated else None,
+        elevated=getattr(request, "elevated_until", None) is not None,
+        context=request_context(request),
+    )
+
+
+def request_context(request: HttpRequest) -> dict[str, str]:
+    """What the audit log keeps of a request."""
+    address = client_address(request) or ""
+    return {"request_id": getattr(request, "request_id", ""), "address": address}
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Where the request came from; None where that is no address.
+
+    Behind Heroku's router that is the right-most X-Forwarded-For: the router appends it, and
+    everything to its left is the client's own say.
+    """
+    forwarded = "" if settings.DEBUG else request.headers.get("X-Forwarded-For", "")
+    for text in (forwarded.rpartition(",")[2].strip(), request.META.get("REMOTE_ADDR", "")):
+        try:
+            # PostgreSQL's inet knows no zone.
+            return str(ipaddress.ip_address(text.partition("%")[0]))
+        except ValueError:
+            continue
+    return None
 
 
 TITLES = {
@@ -122,5 +180,6 @@ TITLES = {
     404: "Not here",
     405: "Not this way",
     409: "Nothing was changed",
+    429: "Not yet",
     503: "Database unavailable",
 }

@@ -25,7 +25,8 @@ class Actor:
     """Who acts.
 
     `user` is None for a command without ``--as`` and for the system. `label` is what the log keeps
-    of the actor for ever. `elevated` says that a fresh TOTP proof came with this very act.
+    of the actor for ever. `elevated` says that a fresh TOTP proof came with this very act,
+    `break_glass` that the act goes without one and owns to it (command line only).
     `context` (request id, address, operating-system user …) goes into every audit row of the act.
     """
 
@@ -33,4 +34,5 @@ class Actor:
     label: str
     user: "User | None" = None
     elevated: bool = False
+    break_glass: bool = False
     context: Mapping[str, Any] = field(default_factory=dict)

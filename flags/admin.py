@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.template.response import TemplateResponse
 
 from accounts.http import ConsoleRequest, refuse
-from flags import bulk
+from flags import break_glass, bulk
 from flags.declarations import Risk
 from flags.layers import word
 from flags.listing import (
@@ -81,6 +81,7 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
         return {
             "environment": where,
             "orphans": orphans(env, list(where.declarations)),
+            "break_glass": list(break_glass.waiting()),
             "out_of_step": where.is_own and plan_sync(where.declarations, env),
         }
 
@@ -146,6 +147,7 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
             "changes": [flip for flip in planned if flip.changes],
             "already": [flip for flip in planned if flip.already and not flip.refusal],
             "refused": [flip for flip in planned if flip.refusal],
+            "lack_proof": any(flip.lacks_proof for flip in planned),
             "plan": bulk.pack(request.active_env, value, planned),
         }
         return render(request, "flags/confirm_flips.html", context)

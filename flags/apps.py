@@ -7,7 +7,10 @@ class FlagsConfig(AppConfig):
     verbose_name = "Feature flags"
     role_permissions = {
         "ops": ["view_declaredflag", "flip_low"],
-        "superadmin": ["view_declaredflag", "flip_low", "flip_medium", "flip_high"],
+        "superadmin": [
+            *("view_declaredflag", "flip_low", "flip_medium", "flip_high"),
+            "acknowledge_breakglass",
+        ],
     }
 
     def ready(self) -> None:

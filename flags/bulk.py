@@ -15,18 +15,22 @@ from flags import policy
 from flags.declarations import is_key
 from flags.errors import UndeclaredFlag
 from flags.models import Env
-from flags.refusals import FlipRefused
+from flags.refusals import ElevationRequired, FlipRefused
 from flags.services import Outcome, check_environment, flip, is_seen_token
 from flags.state import FlagState
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedFlip:
-    """What a bulk action will do with one flag. `refusal` says why it will not."""
+    """What a bulk action will do with one flag; `refusal` is why it will not."""
 
     state: FlagState
     value: bool
-    refusal: str = ""
+    refusal: FlipRefused | None = None
+
+    @property
+    def lacks_proof(self) -> bool:
+        return isinstance(self.refusal, ElevationRequired)
 
     @property
     def already(self) -> bool:
@@ -64,14 +68,14 @@ def plan(states: Iterable[FlagState], value: bool, actor: Actor) -> list[Planned
     return [PlannedFlip(state, value, _refusal(state, actor)) for state in states]
 
 
-def _refusal(state: FlagState, actor: Actor) -> str:
+def _refusal(state: FlagState, actor: Actor) -> FlipRefused | None:
     try:
         policy.check_role(actor, state.declaration.risk)
         check_environment(state.env)
         policy.check_elevation(actor, state.declaration.risk)
     except FlipRefused as refused:
-        return str(refused)
-    return ""
+        return refused
+    return None
 
 
 def pack(env: str, value: bool, planned: Iterable[PlannedFlip]) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from flags import config_vars, policy, runtime
-from flags.layers import Source
 from flags.state import FlagState, read_state
 
 GATE = "console_flag_mgmt"
@@ -27,13 +26,9 @@ class ClosedGate:
     @property
     def command(self) -> str:
         state = self.state
-        by_flip = not policy.needs_elevation(state.declaration.risk)
-        if state.environment.db_layer and by_flip:
-            return f'manage.py flag_flip {GATE} on --env {state.env} --reason "…"'
-        if state.source is Source.DB:
-            # A config var cannot override a row: the runbook's Option A. It is shown, not run.
-            update = "UPDATE console_feature_flags SET value=1, updated_at=CURRENT_TIMESTAMP"
-            return f"{update} WHERE flag_key='{GATE}' AND env='{state.env}';"
+        if state.environment.db_layer:
+            proof = " --as <you> --totp" if policy.needs_elevation(state.declaration.risk) else ""
+            return f'manage.py flag_flip {GATE} on --env {state.env} --reason "…"{proof}'
         return f"heroku config:set {config_vars.name_of(GATE)}=1 --app <app> >/dev/null 2>&1"
 
 

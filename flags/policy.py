@@ -1,10 +1,12 @@
 """Who may do what with flags (runbook section 5; the table in DESIGN, Roles)."""
 
+from accounts.policy import has_fresh_proof
 from audit.actor import Actor, Channel
 from flags.declarations import Risk
 from flags.refusals import ElevationRequired, RoleForbidden
 
 VIEW = "flags.view_declaredflag"
+ACKNOWLEDGE = "flags.acknowledge_breakglass"
 _MINIMUM_ROLE = {Risk.LOW: "ops", Risk.MEDIUM: "superadmin", Risk.HIGH: "superadmin"}
 
 
@@ -32,12 +34,14 @@ def needs_elevation(risk: Risk) -> bool:
 
 
 def check_elevation(actor: Actor, risk: Risk) -> None:
-    """Raises ElevationRequired for high risk without a fresh TOTP proof.
+    """Raises ElevationRequired for high risk without a fresh TOTP proof."""
+    if needs_elevation(risk) and not has_fresh_proof(actor):
+        raise ElevationRequired(_HOW_TO_PROVE[actor.channel is Channel.CLI])
 
-    `is_superuser` passes every permission check, so this is asked of the act, not of the person.
-    """
-    if needs_elevation(risk) and not actor.elevated:
-        raise ElevationRequired(
-            "Flags of high risk need a fresh TOTP proof (elevation), which this console cannot "
-            "take yet: nothing was changed. Until it can, config vars are the way for them."
-        )
+
+_HOW_TO_PROVE = {
+    False: "Flags of high risk need elevation, a fresh TOTP proof: nothing was changed. "
+    "Give a code, then this is offered again.",
+    True: "Flags of high risk need elevation: nothing was changed. Add --as NAME --totp, "
+    "or in an emergency --as NAME --break-glass --incident ID.",
+}

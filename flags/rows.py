@@ -21,6 +21,8 @@ class Row:
     may_flip: bool
     notice: str = ""
     refused: bool = False
+    elevate_to: str = ""
+    """Where a refused flip goes on to after elevation."""
 
     @property
     def target(self) -> str:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from audit.actor import Actor
 from audit.services import record
-from flags import policy, runtime
+from flags import break_glass, policy, runtime
 from flags.layers import word
 from flags.models import FeatureFlag
 from flags.refusals import DbLayerOff, EnvironmentNotServed, StateMoved
@@ -121,6 +121,9 @@ def _write(
         change_id=change_id,
         now=now,
     )
+    if actor.break_glass and actor.user is not None:
+        incident = context["incident"]
+        break_glass.note(state, value, actor.user, change_id=change_id, incident=incident, now=now)
     row = _swap(state, value, actor, now, change_id)
     transaction.on_commit(functools.partial(runtime.invalidate, state.env), robust=True)
     outcome = Outcome.PINNED if state.value == value else Outcome.FLIPPED

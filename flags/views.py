@@ -6,19 +6,21 @@ from dataclasses import replace
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.http import urlencode
+from django_htmx.http import trigger_client_event
 
-from accounts.http import ConsoleRequest, View, operator_view, refuse, safe_next
+from accounts.http import ConsoleRequest, View, operator_view, refuse, safe_next, see_other
 from audit.sentences import sentence
-from flags import config_vars, policy
+from flags import break_glass, config_vars, policy
 from flags.errors import UndeclaredFlag
 from flags.gate import closed_gate
 from flags.history import flip_history
 from flags.layers import word
 from flags.models import DeclaredFlag
-from flags.refusals import FlipRefused, StateMoved, not_active
+from flags.refusals import ElevationRequired, FlipRefused, StateMoved, not_active
 from flags.rows import Row, row_of
 from flags.services import Flip, Outcome, flip, is_seen_token
 from flags.state import read_state
@@ -79,20 +81,70 @@ def flip_flag(request: ConsoleRequest, key: str) -> HttpResponse:
         declaration = read_state(key, request.active_env).declaration
     except UndeclaredFlag as error:
         return refuse(request, 404, str(error))
-    value = _VALUES.get(request.POST.get("to", ""))
-    env, seen = request.POST.get("env", ""), request.POST.get("seen", "")
-    if value is None or env not in settings.ENVIRONMENTS or not is_seen_token(seen):
-        return refuse(
-            request, 400, "A flip needs 'to' (on or off), 'env' and 'seen'. Nothing was changed."
-        )
+    wanted = {name: request.POST.get(name, "") for name in ("to", "env", "seen")}
+    if not _is_flip(wanted):
+        return _not_understood(request)
+    env = wanted["env"]
     try:
         policy.check_role(request.actor, declaration.risk)
         if env != request.active_env:
             raise not_active(env, request.active_env)
-        done = flip(key, env, value, actor=request.actor, seen=seen)
+        value = _VALUES[wanted["to"]]
+        done = flip(key, env, value, actor=request.actor, seen=wanted["seen"])
     except FlipRefused as refused:
-        return _refused(request, key, env, refused)
+        return _refused(request, key, wanted, refused)
     return _done(request, done)
+
+
+@flag_view("GET")
+def offer_flip(request: ConsoleRequest, key: str) -> HttpResponse:
+    """GET /console/flags/<key>/offer: a flip that was refused for want of a proof, offered again.
+
+    `to`, `env` and `seen` are those of the refused one; what was seen must still be so. Nothing is
+    flipped here: the operator clicks once more.
+    """
+    try:
+        state = read_state(key, request.active_env)
+    except UndeclaredFlag as error:
+        return refuse(request, 404, str(error))
+    wanted = {name: request.GET.get(name, "") for name in ("to", "env", "seen")}
+    if not _is_flip(wanted):
+        return _not_understood(request)
+    asked = request.GET.get("next", "")
+    context = {
+        "title": f"Turn {wanted['to']} {key} in {wanted['env']}?",
+        "row": row_of(state, request.actor),
+        "wanted": wanted,
+        "other_env": wanted["env"] != request.active_env,
+        "already": state.is_set_to(_VALUES[wanted["to"]]),
+        "moved": state.seen != wanted["seen"],
+        "next": safe_next(request, asked if asked.startswith(reverse(PAGE)) else "", PAGE),
+    }
+    if request.htmx:
+        return render(request, "flags/_offer.html", context | {"in_dialog": True})
+    return render(request, "flags/offer.html", admin.site.each_context(request) | context)
+
+
+@operator_view(methods=("POST",), permission=policy.ACKNOWLEDGE, page=PAGE)
+def acknowledge_break_glass(request: ConsoleRequest, pk: int) -> HttpResponse:
+    """POST /console/break-glass/<pk>/acknowledge: take its warning off the flags page."""
+    entry = break_glass.acknowledge(pk, actor=request.actor)
+    if entry is None:
+        messages.info(request, "Somebody acknowledged it already.")
+    else:
+        messages.success(request, f"Acknowledged: {entry.flag_key} in {entry.env}.")
+    return see_other(reverse(PAGE))
+
+
+def _is_flip(wanted: dict[str, str]) -> bool:
+    is_known = wanted["to"] in _VALUES and wanted["env"] in settings.ENVIRONMENTS
+    return is_known and is_seen_token(wanted["seen"])
+
+
+def _not_understood(request: ConsoleRequest) -> HttpResponse:
+    return refuse(
+        request, 400, "A flip needs 'to' (on or off), 'env' and 'seen'. Nothing was changed."
+    )
 
 
 def _done(request: ConsoleRequest, done: Flip) -> HttpResponse:
@@ -108,18 +160,31 @@ def _done(request: ConsoleRequest, done: Flip) -> HttpResponse:
     if request.htmx:
         return _row_partial(request, replace(row, notice=notice))
     messages.success(request, f"{done.state.key} in {done.state.env}: {notice}.")
-    response = HttpResponseRedirect(f"{_page_to_return_to(request)}#flag-{done.state.key}")
-    response.status_code = 303
+    return see_other(f"{_page_to_return_to(request)}#flag-{done.state.key}")
+
+
+def _refused(
+    request: ConsoleRequest, key: str, wanted: dict[str, str], refused: FlipRefused
+) -> HttpResponse:
+    """The refusal with the fresh row: in the row for HTMX, else as a page."""
+    row = _fresh_row(request, key, wanted["env"], refused)
+    lacks_proof = isinstance(refused, ElevationRequired)
+    again = _offer_address(request, key, wanted) if lacks_proof else ""
+    if not request.htmx or not row:
+        return refuse(request, refused.status, str(refused), row=row, elevate_to=again)
+    row = replace(row, notice=str(refused), refused=True, elevate_to=again)
+    response = _row_partial(request, row, status=refused.status)
+    if lacks_proof:
+        # The page opens the dialog, over the row that says why.
+        address = f"{reverse('admin:elevate')}?{urlencode({'next': again})}"
+        trigger_client_event(response, "console:elevate", {"address": address})
     return response
 
 
-def _refused(request: ConsoleRequest, key: str, env: str, refused: FlipRefused) -> HttpResponse:
-    """The refusal with the fresh row: in the row for HTMX, else as a page."""
-    row = _fresh_row(request, key, env, refused)
-    if request.htmx and row:
-        row = replace(row, notice=str(refused), refused=True)
-        return _row_partial(request, row, status=refused.status)
-    return refuse(request, refused.status, str(refused), row=row)
+def _offer_address(request: ConsoleRequest, key: str, wanted: dict[str, str]) -> str:
+    """Where the same flip is offered again, once there is a proof."""
+    query = wanted | {"next": _page_to_return_to(request)}
+    return f"{reverse('admin:offer_flip', args=[key])}?{urlencode(query)}"
 
 
 def _fresh_row(request: ConsoleRequest, key: str, env: str, refused: FlipRefused) -> Row | None:

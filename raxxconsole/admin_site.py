@@ -21,6 +21,13 @@ _REPLACED = {
     "autocomplete",
     "view_on_site",
     "password_change",
+    "password_change_done",
+}
+
+_APP_PAGES = {
+    "accounts": "accounts_user_changelist",
+    "audit": "audit_auditentry_changelist",
+    "flags": "flags_declaredflag_changelist",
 }
 
 
@@ -42,25 +49,29 @@ class ConsoleAdminSite(admin.AdminSite):
         return self._pages() + self._old_addresses() + theirs
 
     def _pages(self) -> list[URLPattern | URLResolver]:
+        import accounts.urls
         from audit.models import AuditEntry
         from flags import views
         from raxxconsole.views import choose_environment
 
         any_operator = operator_view(methods=("GET",), permission=None)
         leave = operator_view(methods=("POST",), permission=None, page="admin:index")
-        password = operator_view(
-            methods=("GET", "POST"), permission=None, page="admin:password_change"
-        )
         audit_log = operator_view(methods=("GET",), permission="audit.view_auditentry")
         return [
             path("", any_operator(self.index), name="index"),
             path("login", self.login, name="login"),
             path("logout", leave(self.logout), name="logout"),
-            path("password_change/", password(self.password_change), name="password_change"),
+            *accounts.urls.urlpatterns,
             path("env", choose_environment, name="choose_environment"),
             path("flags", views.flag_list, name="flags_declaredflag_changelist"),
             path("flags/<str:key>", views.flag_page, name="flag"),
             path("flags/<str:key>/flip", views.flip_flag, name="flip_flag"),
+            path("flags/<str:key>/offer", views.offer_flip, name="offer_flip"),
+            path(
+                "break-glass/<int:pk>/acknowledge",
+                views.acknowledge_break_glass,
+                name="acknowledge_break_glass",
+            ),
             path(
                 "audit", audit_log(self._changelist(AuditEntry)), name="audit_auditentry_changelist"
             ),
@@ -87,17 +98,12 @@ class ConsoleAdminSite(admin.AdminSite):
         """The addresses that Django's admin gives the same pages."""
         return [
             path("login/", _redirect("login")),
+            path("accounts/user/", _redirect("accounts_user_changelist")),
             path("flags/declaredflag/", _redirect("flags_declaredflag_changelist")),
             path("audit/auditentry/", _redirect("audit_auditentry_changelist")),
-            re_path(
-                r"^(?P<app_label>flags)/$",
-                _redirect("flags_declaredflag_changelist"),
-                name="app_list",
-            ),
-            re_path(
-                r"^(?P<app_label>audit)/$",
-                _redirect("audit_auditentry_changelist"),
-                name="app_list",
+            *(
+                re_path(rf"^(?P<app_label>{app})/$", _redirect(name), name="app_list")
+                for app, name in _APP_PAGES.items()
             ),
         ]
 

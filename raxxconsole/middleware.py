@@ -1,6 +1,8 @@
 """What every request carries: an id, the active environment, the actor."""
 
+import logging
 import re
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -8,14 +10,24 @@ from typing import Any
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.cache import add_never_cache_headers
 from django.utils.http import escape_leading_slashes
 
-from accounts.http import ConsoleRequest
-from audit.actor import Actor, Channel
+from accounts.http import ConsoleRequest, client_address, console_actor
+from raxxconsole import logs
 from raxxconsole.views import ACTIVE_ENV, database_unavailable
 
+access_log = logging.getLogger("raxxconsole.access")
 GetResponse = Callable[[Any], HttpResponse]
 _DATABASE_AWAY = (OperationalError, InterfaceError)
+_CONSOLE = "/console"
+_NO_DEVICES = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid"),
+        *("magnetometer", "microphone", "midi", "payment", "serial", "usb"),
+    )
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
@@ -25,8 +37,35 @@ def request_id(get_response: GetResponse) -> GetResponse:
     def middleware(request: ConsoleRequest) -> HttpResponse:
         given = request.headers.get("X-Request-ID", "")
         request.request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        token, started = logs.request_id.set(request.request_id), time.monotonic()
+        try:
+            response = get_response(request)
+            response["X-Request-ID"] = request.request_id
+            # The path alone: a query may hold what somebody typed.
+            told = {
+                "method": request.method,
+                "path": request.path,
+                "status": response.status_code,
+                "ms": round((time.monotonic() - started) * 1000),
+                "address": client_address(request),
+            }
+            if not request.path.startswith(settings.STATIC_URL):
+                access_log.info("%(method)s %(path)s %(status)s", told, extra=told)
+            return response
+        finally:
+            logs.request_id.reset(token)
+
+    return middleware
+
+
+def response_headers(get_response: GetResponse) -> GetResponse:
+    """What Django and django-csp do not set: no page is kept anywhere, no device is asked for."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response["X-Request-ID"] = request.request_id
+        response.headers.setdefault("Permissions-Policy", _NO_DEVICES)
+        if request.path.startswith(_CONSOLE):
+            add_never_cache_headers(response)
         return response
 
     return middleware
@@ -43,7 +82,7 @@ class OperatorMiddleware:
             # PostgreSQL takes no NUL in a text: the page without such a query.
             # A path that begins with two slashes would name another host.
             return HttpResponseRedirect(escape_leading_slashes(request.path))
-        if request.path.startswith("/console/"):
+        if request.path.startswith(f"{_CONSOLE}/"):
             try:
                 request.active_env = _active_env(request)
                 request.actor = console_actor(request)
@@ -60,20 +99,3 @@ class OperatorMiddleware:
 def _active_env(request: HttpRequest) -> str:
     chosen = request.session.get(ACTIVE_ENV)
     return chosen if chosen in settings.CONSOLE_ENVIRONMENTS else settings.CONSOLE_ENV
-
-
-def console_actor(request: ConsoleRequest) -> Actor:
-    """Whoever is signed in, acting through this request."""
-    return Actor(
-        channel=Channel.CONSOLE,
-        label=request.user.get_username() or "anonymous",
-        user=request.user if request.user.is_authenticated else None,
-        context={"request_id": request.request_id, "address": client_address(request)},
-    )
-
-
-def client_address(request: HttpRequest) -> str:
-    """Where the request came from. Behind Heroku's router that is the right-most X-Forwarded-For:
-    the router appends it, and everything to its left is the client's own say."""
-    forwarded = "" if settings.DEBUG else request.headers.get("X-Forwarded-For", "")
-    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")

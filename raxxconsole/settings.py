@@ -1,13 +1,15 @@
 """Settings of the console, all from the environment (docs/settings.md lists them)."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import environ
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from flags.config_vars import SWITCH
-from raxxconsole import environment
+from raxxconsole import environment, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
@@ -40,6 +42,15 @@ FEATURE_FLAGS_FILE = BASE_DIR / environment.read_text(
 FLAG_CONSOLE_FEATURE_FLAGS_DB = environment.read_bool(SWITCH, default=False)
 # 30 s is the runbook's promise (section 1), so nobody may ask for more.
 FLAGS_TTL_SECONDS = environment.read_seconds("FLAGS_TTL_SECONDS", default=30, low=0.1, high=30)
+# Absolute, from the moment of the proof (runbook section 5).
+ELEVATION_SECONDS = environment.read_seconds("ELEVATION_SECONDS", default=600, low=1, high=3600)
+# An hour without a click, and a shift.
+SESSION_IDLE_SECONDS = environment.read_seconds(
+    "SESSION_IDLE_SECONDS", default=3600, low=60, high=86400
+)
+SESSION_MAX_SECONDS = environment.read_seconds(
+    "SESSION_MAX_SECONDS", default=43200, low=300, high=604800
+)
 RELEASE = environment.read_text("HEROKU_RELEASE_VERSION", default="-")[:64]
 
 # --- Django ------------------------------------------------------------------
@@ -53,6 +64,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "axes",
+    "csp",
     "django_htmx",
     "django_otp",
     "django_otp.plugins.otp_totp",
@@ -63,17 +76,19 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "raxxconsole.middleware.request_id",
+    "raxxconsole.middleware.response_headers",
+    "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django_otp.middleware.OTPMiddleware",
+    "accounts.middleware.OperatorAuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "raxxconsole.middleware.OperatorMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "raxxconsole.urls"
@@ -140,9 +155,59 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
+# --- sign-in and sessions ----------------------------------------------------
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# By name and address together: nobody can lock a person out from elsewhere.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+# Tries during a lock do not prolong it: it must end for a person who keeps trying, too.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "accounts.http.client_address"
+AXES_LOCKOUT_CALLABLE = "accounts.sign_in.throttled"
+AXES_DISABLE_ACCESS_LOG = True  # the audit log has it
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+# The prefix makes browsers refuse the cookie from anything but this very host over TLS.
+_COOKIE_PREFIX = "" if DEBUG else "__Host-"
+SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrftoken"
 SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = int(SESSION_MAX_SECONDS)
+
+# --- what browsers are told --------------------------------------------------
+
+if not DEBUG:
+    # Heroku's router sets the header itself, whatever the client sent.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = environment.read_bool("SECURE_SSL_REDIRECT", default=True)
+    # Probes within the platform speak plain HTTP.
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+    SECURE_HSTS_SECONDS = 365 * 86400
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
 
 OTP_TOTP_ISSUER = "Raxx console"
 
@@ -163,10 +228,4 @@ STORAGES = {
     },
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
-}
+LOGGING = logs.CONFIG

@@ -9,11 +9,11 @@ from django.shortcuts import render
 
 from accounts.http import (
     ConsoleRequest,
+    ended_elsewhere,
     htmx_message,
     operator_view,
     refuse,
     safe_next,
-    sign_in_first,
 )
 
 logger = logging.getLogger(__name__)
@@ -35,9 +35,7 @@ def choose_environment(request: ConsoleRequest) -> HttpResponse:
     try:
         request.session.save()
     except UpdateError:
-        # Signed out in another tab since this request began.
-        request.session.flush()
-        return sign_in_first(request, "admin:index")
+        return ended_elsewhere(request, "admin:index")
     return HttpResponseRedirect(safe_next(request, request.POST.get("next", ""), "admin:index"))
 
 

@@ -12,6 +12,8 @@ os.environ.pop("FEATURE_FLAGS_FILE", None)
 os.environ.update(
     ENV_FILE=os.devnull,
     DEBUG="0",
+    # Django's test client speaks plain HTTP.
+    SECURE_SSL_REDIRECT="0",
     SECRET_KEY="only-for-tests",
     CONSOLE_ENV="staging",
     CONSOLE_ENVIRONMENTS="prod,staging",

@@ -1,4 +1,4 @@
-// The flags page: messages for every way that a flip can fail, and no flip that nobody asked for.
+// The console's pages: messages for every way that a flip can fail, and no flip that nobody asked for.
 (function () {
   "use strict";
 
@@ -35,12 +35,81 @@
     }
   }, true);
 
+  // A form that makes something new or spends a code is sent once.
+  document.addEventListener("submit", function (event) {
+    const form = event.target;
+    if (!form.matches("[data-once]")) { return; }
+    if (form.dataset.sent && !form.hasAttribute("hx-post")) { event.preventDefault(); }
+    form.dataset.sent = "1";
+  });
+
+  // --- the dialog over the page: a code first, then the same flip offered again ---
+
+  const dialog = document.getElementById("console-dialog");
+
+  document.addEventListener("console:elevate", function (event) {
+    const request = window.htmx.ajax("GET", event.detail.address, "#console-dialog-body");
+    request.then(function () { if (!dialog.open) { dialog.showModal(); } focusIn(dialog); });
+  });
+
+  function focusIn(place) {
+    const wanted = place.querySelector("[autofocus]");
+    if (wanted) { wanted.focus(); }
+  }
+
+  document.addEventListener("htmx:afterSwap", function (event) {
+    if (dialog && dialog.contains(event.detail.target)) { focusIn(dialog); }
+  });
+
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    if (event.target.matches("[data-closes-dialog]")) { dialog.close(); }
+  });
+
+  if (dialog) {
+    dialog.addEventListener("close", function () {
+      document.getElementById("console-dialog-body").replaceChildren();
+    });
+  }
+
+  // --- how long the elevation lasts, and how long to wait ---
+
+  function clock(seconds) {
+    return Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0");
+  }
+
+  // Counted by the browser's own clock from the seconds that the page was drawn with: the wall
+  // clocks of browser and server may differ.
+  const ends = new WeakMap();
+
+  function left(element, seconds) {
+    if (!ends.has(element)) { ends.set(element, performance.now() + seconds * 1000); }
+    return Math.max(0, Math.ceil((ends.get(element) - performance.now()) / 1000));
+  }
+
+  function count() {
+    document.querySelectorAll("[data-elevated-seconds]").forEach(function (shown) {
+      const seconds = left(shown, Number(shown.dataset.elevatedSeconds));
+      shown.querySelector(".time-left").textContent = seconds ? ", " + clock(seconds) + " left" : "";
+      if (!seconds) {
+        shown.removeAttribute("data-elevated-seconds");
+        shown.textContent = "Elevation is over";
+        shown.parentElement.querySelectorAll("form").forEach(function (form) { form.remove(); });
+      }
+    });
+    document.querySelectorAll("[data-wait]").forEach(function (shown) {
+      const seconds = left(shown, Number(shown.dataset.wait));
+      shown.textContent = seconds ? clock(seconds) : "0:00: now";
+    });
+  }
+  setInterval(count, 500);
+  count();
+
   // Only the console's own rows and messages are swapped in: a router's page of an outage, or a
   // proxy's sign-in page, would otherwise stand where the flag was.
   document.addEventListener("htmx:beforeSwap", function (event) {
     const xhr = event.detail.xhr;
     const isOurs = xhr.getResponseHeader("HX-Retarget") ||
-        xhr.responseText.trimStart().startsWith('<tr id="flag-');
+        /^\s*<(tr id="flag-|section data-console)/.test(xhr.responseText);
     if (event.detail.shouldSwap && !isOurs) {
       event.detail.shouldSwap = false;
       say("The answer (" + xhr.status + ") did not come from the console. Whether " +

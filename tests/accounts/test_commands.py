@@ -4,7 +4,6 @@ import io
 import re
 
 import pytest
-from django.contrib.auth import authenticate
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django_otp.oath import totp
@@ -35,9 +34,10 @@ def test_an_operator_is_made_with_one_role_and_can_sign_in(role):
     assert run("create_operator", "erin", "--role", role.value) == (
         f"erin can sign in as {role.value}.\n"
     )
-    user = authenticate(username="erin", password=PASSWORD)
+    user = User.objects.get(username="erin")
     assert [group.name for group in user.groups.all()] == [role.value]
     assert (user.is_active, user.is_staff, user.is_superuser) == (True, True, False)
+    assert user.check_password(PASSWORD)
     assert not TOTPDevice.objects.exists()
 
 
@@ -107,7 +107,7 @@ def test_a_name_that_is_taken_is_refused_and_its_operator_is_as_before(monkeypat
     monkeypatch.setenv("OPERATOR_PASSWORD", "another-long-secret")
     with pytest.raises(CommandError, match="already exists"):
         run("create_operator", "erin", "--role", "superadmin", "--totp")
-    user = authenticate(username="erin", password=PASSWORD)
+    user = User.objects.get(username="erin")
     assert [group.name for group in user.groups.all()] == ["support"]
     assert AuditEntry.objects.count() == 1
     assert not TOTPDevice.objects.exists()
@@ -152,8 +152,9 @@ def test_demo_operators_are_one_of_each_role_and_printed_with_what_signs_them_in
     assert {line.split()[1] for line in lines} == {role.value for role in Role}
     for line in lines:
         name, role, password, secret = line.split()
-        user = authenticate(username=name, password=password)
+        user = User.objects.get(username=name)
         assert [group.name for group in user.groups.all()] == [role]
+        assert user.check_password(password)
         device = TOTPDevice.objects.get(user=user)
         assert f"secret={secret}" in device.config_url
 

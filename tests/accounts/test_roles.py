@@ -13,11 +13,14 @@ GIVEN = {
     "support": set(),
     "ops": {"audit.view_auditentry", "flags.view_declaredflag", "flags.flip_low"},
     "superadmin": {
+        "accounts.view_user",
+        "accounts.manage_operators",
         "audit.view_auditentry",
         "flags.view_declaredflag",
         "flags.flip_low",
         "flags.flip_medium",
         "flags.flip_high",
+        "flags.acknowledge_breakglass",
     },
 }
 

@@ -3,11 +3,14 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from accounts.roles import Role
+from audit.models import AuditEntry
+from flags.models import FeatureFlag
 from tests.conftest import PASSWORD, client_of, make_user
-from tests.pages import FLAGS, nothing_written, text_of
+from tests.pages import FLAGS, text_of
 
 LOGIN = "/console/login"
 AFAR = [
@@ -99,20 +102,20 @@ def test_the_session_key_of_before_is_worth_nothing_after_signing_in(ops):
     session["planted"] = "by whoever gave out the key"
     session.save()
     before = session.session_key
-    client.cookies["sessionid"] = before
+    client.cookies[settings.SESSION_COOKIE_NAME] = before
     sign_in(client)
     assert is_signed_in(client)
-    assert client.cookies["sessionid"].value != before
-    client.cookies["sessionid"] = before
+    assert client.cookies[settings.SESSION_COOKIE_NAME].value != before
+    client.cookies[settings.SESSION_COOKIE_NAME] = before
     assert not is_signed_in(client)
 
 
 def test_the_csrf_token_of_before_is_worth_nothing_after_signing_in(ops):
     client = Client(enforce_csrf_checks=True)
     client.get(LOGIN)
-    before = client.cookies["csrftoken"].value
+    before = client.cookies[settings.CSRF_COOKIE_NAME].value
     assert sign_in(client, csrfmiddlewaretoken=before).status_code == 302
-    assert client.cookies["csrftoken"].value != before
+    assert client.cookies[settings.CSRF_COOKIE_NAME].value != before
     response = client.post("/console/env", {"env": "prod", "csrfmiddlewaretoken": before})
     assert response.status_code == 403
 
@@ -134,9 +137,9 @@ def test_signing_out_takes_a_post(ops):
 
 def test_the_session_that_was_signed_out_is_worth_nothing(ops):
     client = client_of(ops)
-    key = client.cookies["sessionid"].value
+    key = client.cookies[settings.SESSION_COOKIE_NAME].value
     client.post("/console/logout")
-    client.cookies["sessionid"] = key
+    client.cookies[settings.SESSION_COOKIE_NAME] = key
     assert not is_signed_in(client)
 
 
@@ -150,7 +153,7 @@ def test_a_changed_password_ends_the_other_sessions(ops):
     here, elsewhere = client_of(ops), client_of(ops)
     new = "another-horse-battery"
     fields = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
-    assert here.post("/console/password_change/", fields).status_code == 302
+    assert here.post("/console/password_change/", fields).status_code == 303
     assert is_signed_in(here)
     assert not is_signed_in(elsewhere)
 
@@ -159,7 +162,7 @@ def test_cookies_are_kept_from_scripts_and_plain_http(ops):
     client = Client()
     client.get(LOGIN)
     sign_in(client)
-    for name in ("sessionid", "csrftoken"):
+    for name in (settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME):
         cookie = client.cookies[name]
         assert cookie["httponly"]
         assert cookie["secure"]
@@ -167,8 +170,9 @@ def test_cookies_are_kept_from_scripts_and_plain_http(ops):
 
 
 def test_signing_in_flips_nothing(ops):
-    with nothing_written():
-        sign_in(Client(), next=f"{FLAGS}/console_billing/flip")
+    sign_in(Client(), next=f"{FLAGS}/console_billing/flip")
+    assert not FeatureFlag.objects.exists()
+    assert [entry.action for entry in AuditEntry.objects.all()] == ["console.operator.signed_in"]
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def answer(settings, monkeypatch):
         if not attempt["database"]:
             monkeypatch.setattr(services, "_write", away)
         client = client_as(attempt["who"], enforce_csrf_checks=True)
-        client.cookies["csrftoken"] = token = "t" * 32
+        client.cookies[settings.CSRF_COOKIE_NAME] = token = "t" * 32
         headers = {"X-CSRFToken": token} if attempt["token"] else {}
         form = flip_form(attempt["key"]) | attempt["form"]
         if attempt["method"] == "PUT":

@@ -1,6 +1,7 @@
 """Each refused flip: its status, a message that the operator sees, and nothing written."""
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from flags.models import DeclaredFlag, FeatureFlag
@@ -165,8 +166,8 @@ def test_without_a_csrf_token_403_tells_to_reload_whoever_asks(who, headers):
 
 def test_the_token_of_a_page_drawn_before_signing_in_anew_is_403():
     client = client_as("ops", enforce_csrf_checks=True)
-    old = client.get(FLAGS).cookies["csrftoken"].value
-    client.cookies["csrftoken"] = "n" * 32  # as the sign-in in another tab leaves it
+    old = client.get(FLAGS).cookies[settings.CSRF_COOKIE_NAME].value
+    client.cookies[settings.CSRF_COOKIE_NAME] = "n" * 32  # as the sign-in in another tab leaves it
     with nothing_written():
         response = client.post(flip_url(), flip_form(), headers={"X-CSRFToken": old})
     assert response.status_code == 403

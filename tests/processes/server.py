@@ -109,8 +109,8 @@ def web_server(*, workers: int = 2, **extra: str) -> Iterator[str]:
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "gunicorn", "raxxconsole.wsgi"),
-            *("--preload", "--bind", f"127.0.0.1:{port}"),
-            *("--workers", str(workers), "--threads", "4", "--log-level", "warning"),
+            *("-c", "python:raxxconsole.gunicorn", "--bind", f"127.0.0.1:{port}"),
+            *("--workers", str(workers)),
         ],
         cwd=ROOT,
         env=environment(**extra),

@@ -3,6 +3,8 @@
 import pytest
 from django.contrib import admin
 
+from accounts.admin import OperatorAdmin
+from accounts.models import User
 from audit.admin import AuditEntryAdmin
 from audit.models import AuditEntry
 from flags.admin import DeclaredFlagAdmin
@@ -13,6 +15,7 @@ from tests.pages import client_as
 
 def test_our_own_model_admins_and_no_others_are_registered():
     assert {model: type(page) for model, page in admin.site._registry.items()} == {
+        User: OperatorAdmin,
         DeclaredFlag: DeclaredFlagAdmin,
         AuditEntry: AuditEntryAdmin,
     }
@@ -26,7 +29,15 @@ def test_the_default_site_is_ours():
     "address",
     [
         *("auth/group/", "auth/group/add/", "otp_totp/totpdevice/", "otp_totp/"),
-        *("accounts/user/", "accounts/", "sessions/session/", "autocomplete/", "r/4/1/"),
+        *("axes/accessattempt/", "axes/", "accounts/user/add/", "accounts/user/1/change/"),
+        *("accounts/user/1/delete/", "accounts/user/1/password/", "accounts/recoverycode/"),
+        *(
+            "accounts/operatorsession/",
+            "flags/breakglass/",
+            "sessions/session/",
+            "autocomplete/",
+            "r/4/1/",
+        ),
         *("flags/featureflag/", "flags/declaredflag/add/", "flags/declaredflag/1/change/"),
         *("flags/declaredflag/1/delete/", "flags/declaredflag/1/history/"),
     ],

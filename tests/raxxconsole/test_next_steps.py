@@ -30,8 +30,8 @@ def test_who_was_signed_out_in_the_middle_of_a_flip_reads_so_on_the_login_page(
     ("risk", "source", "command"),
     [
         ("medium", "db", "manage.py flag_flip"),
-        ("high", "db", "UPDATE console_feature_flags SET value=1"),
-        ("high", "env", "heroku config:set FLAG_CONSOLE_FLAG_MGMT=1"),
+        ("high", "db", "manage.py flag_flip"),
+        ("high", "env", "manage.py flag_flip"),
     ],
 )
 def test_the_command_that_opens_the_pages_again_is_one_that_can(
@@ -43,7 +43,15 @@ def test_the_command_that_opens_the_pages_again_is_one_that_can(
     monkeypatch.setenv("FLAG_CONSOLE_FLAG_MGMT", "0")
     if source == "db":
         FeatureFlag.objects.create(flag_key=GATE, env="staging", value=0)
-    assert ClosedGate(read_state(GATE, "staging")).command.startswith(command)
+    said = ClosedGate(read_state(GATE, "staging")).command
+    assert said.startswith(command)
+    assert said.endswith("--as <you> --totp") is (risk == "high")
+
+
+def test_without_the_database_layer_a_config_var_opens_the_pages_again(declared, settings):
+    settings.FLAG_CONSOLE_FEATURE_FLAGS_DB = False
+    said = ClosedGate(read_state(GATE, "staging")).command
+    assert said.startswith("heroku config:set FLAG_CONSOLE_FLAG_MGMT=1")
 
 
 def test_the_switch_of_this_deployment_says_nothing_of_the_other_environment(ops, settings):

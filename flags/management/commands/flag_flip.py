@@ -5,10 +5,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
-from accounts.cli import cli_actor, database_failed
-from accounts.models import User
+from accounts.cli import broken_glass, cli_actor, database_failed, operator_named, prove
 from flags.errors import UndeclaredFlag
 from flags.layers import word
+from flags.models import MAX_INCIDENT_LENGTH
 from flags.refusals import FlipRefused
 from flags.services import Flip, Outcome, flip
 from flags.state import FlagState, read_state
@@ -24,24 +24,43 @@ class Command(BaseCommand):
         parser.add_argument("--reason", required=True, help="kept in the audit log")
         parser.add_argument("--incident", default="", help="the incident's number, for the log")
         parser.add_argument("--as", dest="name", help="the operator who acts")
+        proof = parser.add_mutually_exclusive_group()
+        proof.add_argument(
+            "--totp",
+            action="store_true",
+            help="prove --as with a code of theirs, prompted for: high risk needs it",
+        )
+        proof.add_argument(
+            "--break-glass",
+            action="store_true",
+            help="in an emergency, without a code: needs --as and --incident, and is marked until "
+            "a superadmin acknowledges it",
+        )
         parser.add_argument("--yes", action="store_true", help="do not ask on the terminal")
 
     def handle(self, *, key: str, to: str, env: str, name: str | None, **options: Any) -> None:
         if not options["reason"].strip():
             raise CommandError("--reason is empty: say why, the audit log keeps it.")
-        actor = cli_actor(None if name is None else self._operator(name))
+        incident = options["incident"].strip()
+        if len(incident) > MAX_INCIDENT_LENGTH:
+            raise CommandError(f"--incident is longer than {MAX_INCIDENT_LENGTH} characters.")
+        if options["break_glass"] and not (name and incident):
+            raise CommandError("--break-glass needs --as and --incident: who acts, and for what.")
         try:
+            actor = cli_actor(None if name is None else operator_named(name))
             state = read_state(key, env)
             if not options["yes"] and sys.stdin is not None and sys.stdin.isatty():
                 self._ask(state, to)
+            if options["break_glass"]:
+                actor = broken_glass(actor)
             done = flip(
                 key,
                 env,
                 to == "on",
-                actor=actor,
+                actor=prove(actor) if options["totp"] else actor,
                 seen=state.seen,
                 reason=options["reason"].strip(),
-                incident=options["incident"].strip(),
+                incident=incident,
             )
         except UndeclaredFlag as error:
             raise CommandError(str(error)) from error
@@ -50,12 +69,6 @@ class Command(BaseCommand):
         except DBError as error:
             raise database_failed(error) from error
         self.stdout.write(_sentence(done))
-
-    def _operator(self, name: str) -> User:
-        try:
-            return User.objects.get(username=name, is_active=True)
-        except User.DoesNotExist:
-            raise CommandError(f"There is no active operator {name!r}.") from None
 
     def _ask(self, state: FlagState, to: str) -> None:
         now = word(state.value)
