@@ -14,8 +14,13 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def with_request_id(record: logging.LogRecord) -> bool:
-    """A filter that keeps every record and notes the request's id on it."""
-    record.request_id = request_id.get()
+    """A filter that keeps every record and notes the request's id on it.
+
+    Django tells of refused and failed requests when the middleware has left them, and hands over
+    the request itself.
+    """
+    request = record.__dict__.pop("request", None)
+    record.request_id = request_id.get() or getattr(request, "request_id", "")
     return True
 
 

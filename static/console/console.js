@@ -2,10 +2,16 @@
 (function () {
   "use strict";
 
-  const LOOK = ": reload the page and look before you try again.";
+  const dialog = document.getElementById("console-dialog");
+
+  // Behind an open dialog nothing can be read.
+  function messageArea() {
+    const place = dialog && dialog.open ? "dialog-messages" : "console-messages";
+    return document.getElementById(place);
+  }
 
   function say(text) {
-    const area = document.getElementById("console-messages");
+    const area = messageArea();
     if (!area) { return; }
     const list = document.createElement("ul");
     const item = document.createElement("li");
@@ -16,9 +22,12 @@
     area.replaceChildren(list);
   }
 
-  function flagOf(event) {
+  // What a failed request leaves open.
+  function whatNow(event) {
     const form = event.detail.requestConfig && event.detail.requestConfig.elt;
-    return form && form.id ? form.id.replace(/^flip-/, "") : "the flag";
+    const flip = /^(?:flip|offer)-(.+)$/.exec((form && form.id) || "");
+    return flip ? "Whether " + flip[1] + " changed is not known: reload the page and look before " +
+        "you try again." : "Nothing was flipped. Reload the page, then try again.";
   }
 
   // The second click of a double click would meet the fresh row and flip the flag back.
@@ -45,8 +54,6 @@
 
   // --- the dialog over the page: a code first, then the same flip offered again ---
 
-  const dialog = document.getElementById("console-dialog");
-
   document.addEventListener("console:elevate", function (event) {
     const request = window.htmx.ajax("GET", event.detail.address, "#console-dialog-body");
     request.then(function () { if (!dialog.open) { dialog.showModal(); } focusIn(dialog); });
@@ -68,6 +75,7 @@
   if (dialog) {
     dialog.addEventListener("close", function () {
       document.getElementById("console-dialog-body").replaceChildren();
+      document.getElementById("dialog-messages").replaceChildren();
     });
   }
 
@@ -112,31 +120,29 @@
         /^\s*<(tr id="flag-|section data-console)/.test(xhr.responseText);
     if (event.detail.shouldSwap && !isOurs) {
       event.detail.shouldSwap = false;
-      say("The answer (" + xhr.status + ") did not come from the console. Whether " +
-          flagOf(event) + " changed is not known" + LOOK);
+      say("The answer (" + xhr.status + ") did not come from the console. " + whatNow(event));
+    } else if (event.detail.target.id === "console-messages") {
+      event.detail.target = messageArea();
     }
   });
 
   document.addEventListener("htmx:beforeRequest", function () {
-    const area = document.getElementById("console-messages");
+    const area = messageArea();
     if (area) { area.replaceChildren(); }
   });
 
   document.addEventListener("htmx:responseError", function (event) {
     const status = event.detail.xhr.status;
     if (status === 401) { return; } // on the way to the login page
-    say("The console failed (" + status + ") while it flipped " + flagOf(event) +
-        ". It may or may not have changed" + LOOK);
+    say("The console failed (" + status + "). " + whatNow(event));
   });
 
   document.addEventListener("htmx:sendError", function (event) {
-    say("The console cannot be reached. Whether " + flagOf(event) +
-        " changed is not known" + LOOK);
+    say("The console cannot be reached. " + whatNow(event));
   });
 
   document.addEventListener("htmx:timeout", function (event) {
-    say("The console did not answer in time. Whether " + flagOf(event) +
-        " changed is not known" + LOOK);
+    say("The console did not answer in time. " + whatNow(event));
   });
 
   // "2 s ago" must not stay so while the page is open. The words are those of audit/ages.py.

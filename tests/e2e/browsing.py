@@ -16,6 +16,11 @@ still.replaceSync(`
 `);
 document.adoptedStyleSheets = [still];
 """
+# Chromium says so itself, but for those that belong to no document of the console's own.
+TELL_VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", event => console.error(
+    `CSP violation: ${event.violatedDirective} by ${event.blockedURI} ${event.sample}`));
+"""
 
 
 @dataclass
@@ -30,10 +35,17 @@ class Visit:
 
     def context(self, **options: Any) -> BrowserContext:
         """A new browser profile (tabs of one context share its cookies)."""
-        options = {"base_url": self.url, "reduced_motion": "reduce", **options}
+        # The server's certificate is made for the test run: no browser knows who signed it.
+        options = {
+            "base_url": self.url,
+            "reduced_motion": "reduce",
+            "ignore_https_errors": True,
+            **options,
+        }
         context = self.browser.new_context(**options)
         context.set_default_timeout(10_000)
         context.add_init_script(STILL)
+        context.add_init_script(TELL_VIOLATIONS)
         context.on("weberror", lambda error: self.told.append(f"uncaught: {error.error}"))
         context.on("console", self._hear)
         return context
@@ -106,6 +118,21 @@ def expect_said(place: Locator, text: Any) -> None:
 def switch_to(page: Page, env: str) -> None:
     page.get_by_role("button", name=f"Switch to {env}").click()
     expect(page.locator("#env-banner")).to_have_attribute("data-env", env)
+
+
+def expect_dialog(page: Page) -> Locator:
+    """The dialog over the page, which is open."""
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    expect(dialog.get_by_role("heading")).to_be_visible()
+    return dialog
+
+
+def not_now(page: Page) -> None:
+    """Leave the dialog without doing anything."""
+    dialog = expect_dialog(page)
+    dialog.get_by_role("button", name="Not now").click()
+    expect(dialog).to_be_hidden()
 
 
 def run_action(page: Page, action: str) -> None:

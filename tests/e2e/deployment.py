@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import trustme
+
 from tests.processes import server
 
 
@@ -18,15 +20,16 @@ from tests.processes import server
 class Deployment:
     """A database file, and the process environment of whatever works on it.
 
-    In production's mode (DEBUG=0): Secure cookies, which Chromium takes from a loopback address,
-    and hashed static files. `prepare` collects those into a directory beside the database, by way
-    of `tests.e2e.settings`, so that a test run writes nothing into the checkout.
+    In production's mode (DEBUG=0): TLS, `__Host-` cookies, hashed static files. `prepare` makes a
+    certificate, and collects those files into a directory beside the database, by way of
+    `tests.e2e.settings`, so that a test run writes nothing into the checkout.
 
     The browser leg has this database whatever TEST_DATABASE_URL says: its tests use no ORM, and
     what differs between databases is tested by the other legs.
     """
 
     database: Path
+    certificate: Path
     extra: dict[str, str] = field(default_factory=dict)
 
     def environment(self, **extra: str) -> dict[str, str]:
@@ -34,6 +37,7 @@ class Deployment:
             "DJANGO_SETTINGS_MODULE": "tests.e2e.settings",
             "DEBUG": "0",
             "SECRET_KEY": "only-for-browser-tests",
+            "ALLOWED_HOSTS": "127.0.0.1",
             "DATABASE_URL": f"sqlite:///{self.database}",
             **self.extra,
             **extra,
@@ -50,7 +54,9 @@ class Deployment:
             assert process.returncode == 0
 
     def served(self, *, workers: int = 2, **extra: str) -> AbstractContextManager[str]:
-        return server.web_server(workers=workers, **self.environment(**extra))
+        return server.web_server(
+            workers=workers, certificate=self.certificate, **self.environment(**extra)
+        )
 
     @contextmanager
     def served_for_development(self) -> Iterator[str]:
@@ -104,7 +110,9 @@ class Deployment:
 def prepare(directory: Path) -> Deployment:
     """A migrated database with declared flags and the demo operators, as `make run` makes it."""
     static = {"E2E_STATIC_ROOT": str(directory / "static")}
-    deployment = Deployment(directory / "template.sqlite3", static)
+    certificate = directory / "certificate.pem"
+    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
+    deployment = Deployment(directory / "template.sqlite3", certificate, static)
     for command in (
         ("migrate", "--verbosity", "0"),
         ("sync_flags", "--env", "prod", "--env", "staging"),

@@ -35,7 +35,7 @@ def _session_ended_on_the_server(console, page):
 
 
 def _session_cookie_lost(console, page):
-    page.context.clear_cookies(name="sessionid")
+    page.context.clear_cookies(name="__Host-sessionid")
 
 
 @pytest.mark.parametrize("lose", [_session_ended_on_the_server, _session_cookie_lost])

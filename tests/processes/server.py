@@ -5,6 +5,7 @@ All of them work on the database that the test works on, so their tests are `tra
 
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -15,8 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 from django.db import connection
 
+_ANY_CERTIFICATE = ssl._create_unverified_context()
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -95,7 +98,7 @@ def wait_until_it_answers(process: subprocess.Popen, url: str, seconds: float = 
         if process.poll() is not None:
             raise RuntimeError(f"the server ended with {process.returncode}")
         try:
-            with urllib.request.urlopen(url, timeout=2):
+            with urllib.request.urlopen(url, timeout=2, context=_ANY_CERTIFICATE):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
@@ -103,26 +106,35 @@ def wait_until_it_answers(process: subprocess.Popen, url: str, seconds: float = 
 
 
 @contextmanager
-def web_server(*, workers: int = 2, **extra: str) -> Iterator[str]:
-    """gunicorn as the Procfile starts it, on loopback. Yields the base URL."""
+def web_server(*, workers: int = 2, certificate: Path | None = None, **extra: str) -> Iterator[str]:
+    """gunicorn as the Procfile starts it, on loopback. Yields the base URL.
+
+    With a certificate (a PEM file with its key) it speaks TLS, as Heroku's router does before it.
+    """
     port = free_port()
+    tls = ["--certfile", str(certificate), "--keyfile", str(certificate)] if certificate else []
+    base = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "gunicorn", "raxxconsole.wsgi"),
             *("-c", "python:raxxconsole.gunicorn", "--bind", f"127.0.0.1:{port}"),
-            *("--workers", str(workers)),
+            *("--workers", str(workers), "--graceful-timeout", "3", *tls),
         ],
         cwd=ROOT,
         env=environment(**extra),
         stdin=subprocess.DEVNULL,
     )
     try:
-        wait_until_it_answers(process, f"http://127.0.0.1:{port}/healthz")
-        yield f"http://127.0.0.1:{port}"
+        wait_until_it_answers(process, f"{base}/healthz")
+        yield base
     finally:
+        workers_of_it = psutil.Process(process.pid).children(recursive=True)
         process.terminate()
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
+            # Its workers would go on serving.
+            for worker in workers_of_it:
+                worker.kill()
             process.kill()
             process.wait()
