@@ -143,12 +143,13 @@ def see_other(page: str) -> HttpResponseRedirect:
 def console_actor(request: HttpRequest) -> Actor:
     """Whoever is signed in, acting through this request."""
     user = request.user
+    elevated = getattr(request, "elevated_until", None) is not None
     return Actor(
         channel=Channel.CONSOLE,
         label=user.get_username() or "anonymous",
         user=user if user.is_authenticated else None,
-        elevated=getattr(request, "elevated_until", None) is not None,
-        context=request_context(request),
+        elevated=elevated,
+        context={**request_context(request), **({"elevated": True} if elevated else {})},
     )
 
 

@@ -32,7 +32,10 @@ def connect() -> None:
 
 
 def signed_in(sender: Any, request: Any, user: User, **kwargs: Any) -> None:
-    """Start the operator's session under a new key."""
+    """Start the operator's session under a new key; an earlier one of this browser is over."""
+    earlier = getattr(request, "operator_session", None)
+    if earlier is not None:
+        sessions.end(earlier)
     row = sessions.start(request.session, user, timezone.now())
     request.operator_session, request.elevated_until = row, None
     _record(request, "signed_in", user)
