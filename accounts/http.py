@@ -143,10 +143,12 @@ def see_other(page: str) -> HttpResponseRedirect:
 def console_actor(request: HttpRequest) -> Actor:
     """Whoever is signed in, acting through this request."""
     user = request.user
+    # The name first: the elevation is known once the user is.
+    name = user.get_username()
     elevated = getattr(request, "elevated_until", None) is not None
     return Actor(
         channel=Channel.CONSOLE,
-        label=user.get_username() or "anonymous",
+        label=name or "anonymous",
         user=user if user.is_authenticated else None,
         elevated=elevated,
         context={**request_context(request), **({"elevated": True} if elevated else {})},
