@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.browsing import Visit, expect_row, switch_to
+from tests.e2e.browsing import Visit, expect_dialog, expect_row, switch_to, toggle
 from tests.processes.server import ROOT
 
 IMAGES = ROOT / "docs" / "images"
@@ -68,6 +68,17 @@ def test_a_picture_of_the_flags_page(browser, pictured, name, env, options):
     picture = page.screenshot(animations="disabled", caret="hide")
     assert _size(picture) == options["viewport"]
     _keep(IMAGES / f"flags-{name}.png", picture)
+    visit.end()
+
+
+def test_a_picture_of_the_dialog(browser, pictured):
+    visit = Visit(browser, pictured)
+    visit.expects("status of 403")
+    page = visit.signed_in(viewport=PHONE)
+    toggle(page, "checkout_express").click()
+    expect_dialog(page)
+    page.mouse.move(0, 0)
+    _keep(IMAGES / "elevation-phone.png", page.screenshot(animations="disabled", caret="hide"))
     visit.end()
 
 
