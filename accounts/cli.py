@@ -5,6 +5,8 @@ import os
 import pwd
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from django.core.management.base import CommandError
@@ -54,26 +56,44 @@ def operator_named(name: str) -> User:
         raise CommandError(f"There is no active operator {name!r}.") from None
 
 
-def prove(actor: Actor) -> Actor:
-    """Ask on the terminal, or take from standard input, a code of the operator; good for this act.
+@contextmanager
+def elevated(actor: Actor) -> Iterator[Actor]:
+    """Ask on the terminal, or take from standard input, a code of the operator; good for one act.
 
-    Returns the actor, elevated. Raises CommandError.
+    The block does the act, with the actor that it is given, in the transaction that spends the
+    code: where the act fails, the code is as good as before. Raises CommandError.
     """
     if actor.user is None:
         raise CommandError("--totp needs --as: whose code is it?")
+    code = _ask_code(actor.label)
     try:
-        with proven(actor.user, _ask_code(actor.label), actor=actor, now=timezone.now()) as proof:
+        with proven(actor.user, code, actor=actor, now=timezone.now()) as proof:
             by = "recovery code" if proof.recovery_code else "totp"
             record_about(actor.user, actor, "elevated", {"by": by})
+            yield replace(actor, elevated=True, context={**actor.context, "proof": by})
     except ProofRefused as refused:
         raise CommandError(f"{refused.with_wait} Nothing was changed.") from refused
-    return replace(actor, elevated=True, context={**actor.context, "proof": by})
 
 
 def broken_glass(actor: Actor) -> Actor:
     """The actor, acting without a proof and marked so: nobody showed to be the operator named."""
     marks = {"break_glass": True, "claimed_by": actor.label}
     return replace(actor, break_glass=True, context={**actor.context, **marks})
+
+
+def ask_password() -> str:
+    """OPERATOR_PASSWORD, or what is typed twice on the terminal. Raises CommandError."""
+    given = os.environ.get("OPERATOR_PASSWORD")
+    if given:
+        return given
+    try:
+        password = getpass.getpass("Password: ")
+        again = getpass.getpass("Password, again: ")
+    except (EOFError, KeyboardInterrupt):
+        raise CommandError("No password was given; nothing was changed.") from None
+    if password != again:
+        raise CommandError("The two passwords differ; nothing was changed.")
+    return password
 
 
 def _ask_code(name: str) -> str:

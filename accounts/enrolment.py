@@ -30,8 +30,11 @@ def begin(user: User, *, actor: Actor) -> TOTPDevice:
     """
     check_may_enrol(user, actor)
     with transaction.atomic():
+        User.objects.hold(user)
         TOTPDevice.objects.filter(user=user, confirmed=False).delete()
-        return TOTPDevice.objects.create(user=user, name="authenticator", confirmed=False)
+        others = len(confirmed_devices(user))
+        name = f"authenticator {others + 1}" if others else "authenticator"
+        return TOTPDevice.objects.create(user=user, name=name, confirmed=False)
 
 
 def confirm(device: TOTPDevice, code: str, *, actor: Actor, now: datetime) -> list[str]:
@@ -43,8 +46,6 @@ def confirm(device: TOTPDevice, code: str, *, actor: Actor, now: datetime) -> li
     user = device.user
     check_may_enrol(user, actor)
     with proven(user, code, actor=actor, now=now, new_device=device):
-        # The person's row makes two confirmations at the same moment wait for each other.
-        User.objects.select_for_update().get(pk=user.pk)
         check_may_enrol(user, actor)
         is_first = not confirmed_devices(user)
         if not TOTPDevice.objects.filter(pk=device.pk, confirmed=False).update(confirmed=True):
@@ -61,6 +62,7 @@ def renew_codes(user: User, *, actor: Actor, now: datetime) -> list[str]:
     """
     policy.check_fresh_proof(actor)
     with transaction.atomic():
+        User.objects.hold(user)
         codes = _replace_codes(user, now)
         record_about(user, actor, "recovery_codes_renewed")
     return codes
@@ -73,7 +75,7 @@ def remove_device(user: User, pk: int, *, actor: Actor) -> None:
     """
     policy.check_fresh_proof(actor)
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)
+        User.objects.hold(user)
         devices = confirmed_devices(user)
         device = next((device for device in devices if device.pk == pk), None)
         if device is None:
@@ -90,7 +92,7 @@ def reset_totp(user: User, *, actor: Actor) -> tuple[int, int]:
     Returns how many devices and sessions there were.
     """
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)
+        User.objects.hold(user)
         devices = TOTPDevice.objects.filter(user=user)
         removed = devices.count()
         ended = sessions.end_all(user)
@@ -106,7 +108,8 @@ def secret_of(device: TOTPDevice) -> str:
 
 
 def _replace_codes(user: User, now: datetime) -> list[str]:
-    RecoveryCode.objects.filter(user=user).delete()
+    # A used one stays: the elevation that it gave hangs on it.
+    RecoveryCode.objects.filter(user=user, used_at=None).delete()
     codes = [
         _in_fours(base64.b32encode(secrets.token_bytes(10)).decode(), "-")
         for _ in range(RECOVERY_CODES)

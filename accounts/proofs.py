@@ -87,6 +87,7 @@ def proven(
         carrier = _claim(devices, now)
         try:
             with transaction.atomic():
+                User.objects.hold(user)
                 yield _spend(user, devices, code.strip(), carrier, now, recovery=not new_device)
         except CodeSpent:
             _give_back(carrier, now)

@@ -36,21 +36,24 @@ def create_operator(
 
 
 def change_role(operator: User, role: Role, *, actor: Actor) -> bool:
-    """Give `operator` this one role and drop their elevations. False where they had just it.
+    """Give `operator` this one role and no more, and drop their elevations. False where it was so.
 
     Groups that are no roles stay. Raises NotPermitted, OwnAccount, ProofNeeded, LastSuperadmin.
     """
     with transaction.atomic():
         superadmins = _lock(operator, actor)
-        before = User.objects.get(pk=operator.pk).roles
-        if before == (role.value,):
+        now = User.objects.get(pk=operator.pk)
+        if now.roles == (role.value,) and not now.is_superuser:
             return False
         if role is not Role.SUPERADMIN:
             _check_not_the_last(operator, superadmins)
         operator.groups.remove(*Group.objects.filter(name__in=[other.value for other in Role]))
         operator.groups.add(Group.objects.get(name=role.value))
+        # Django's superuser may do everything, whatever the role: it goes with the old one.
+        User.objects.filter(pk=operator.pk).update(is_superuser=False)
         sessions.drop_elevations(operator)
-        record_about(operator, actor, "role_changed", {"from": list(before), "to": role.value})
+        before = [*now.roles, *(["superuser"] if now.is_superuser else [])]
+        record_about(operator, actor, "role_changed", {"from": before, "to": role.value})
     return True
 
 

@@ -5,6 +5,7 @@ out from elsewhere. These are receivers of its signals and of Django's auth sign
 """
 
 from datetime import timedelta
+from ipaddress import IPv6Network
 from typing import Any
 
 from axes.models import AccessAttempt
@@ -14,6 +15,7 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from accounts import sessions
 from accounts.http import client_address, refuse, request_context
@@ -64,12 +66,32 @@ def locked_out(sender: Any, request: Any, username: str | None, **kwargs: Any) -
         _record(request, "sign_in_locked", _named(username))
 
 
-def throttled(
+def throttled_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
+    """The name that a failed sign-in is counted under.
+
+    One that is no operator's may be a password typed in the wrong field: it is kept as a digest.
+    """
+    name = (credentials or {}).get("username") or request.POST.get("username", "")
+    if _named(name):
+        return str(name)
+    return f"unknown {salted_hmac('accounts.throttled_name', name).hexdigest()}"
+
+
+def throttled_address(request: HttpRequest) -> str | None:
+    """The address that a failed sign-in is counted under: of IPv6 the /64, one client."""
+    address = client_address(request)
+    if address is None or ":" not in address:
+        return address
+    return str(IPv6Network((address, 64), strict=False).network_address)
+
+
+def throttled_answer(
     request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any] | None
 ) -> HttpResponse:
     """429: the page that a locked sign-in gets instead of its answer."""
-    name = (credentials or {}).get("username") or request.POST.get("username", "")
-    last = AccessAttempt.objects.filter(username=name, ip_address=client_address(request))
+    last = AccessAttempt.objects.filter(
+        username=throttled_name(request, credentials), ip_address=throttled_address(request)
+    )
     since = last.order_by("-attempt_time").values_list("attempt_time", flat=True).first()
     now = timezone.now()
     left = settings.AXES_COOLOFF_TIME - (now - (since or now))
@@ -87,7 +109,8 @@ def throttled(
 def _named(name: str | None) -> User | None:
     """The operator of that name. A name that is none may be a password typed in the wrong field:
     it is kept nowhere in the log."""
-    return User.objects.filter(username=name).first() if name else None
+    known = name and "\0" not in name
+    return User.objects.filter(username=name).first() if known else None
 
 
 def _record(request: Any, what: str, operator: User | None) -> None:
@@ -95,13 +118,10 @@ def _record(request: Any, what: str, operator: User | None) -> None:
         # Made by no visitor: Django's test client, or a shell.
         return
     name = operator.get_username() if operator else ""
-    proved = what in ("signed_in", "signed_out")
-    actor = Actor(
-        Channel.CONSOLE,
-        name if proved else "anonymous",
-        operator if proved else None,
-        context=request_context(request),
-    )
+    # A password that is asked for again fails somebody who is signed in.
+    who = operator if what in ("signed_in", "signed_out") else request.actor.user
+    label = who.get_username() if who else "anonymous"
+    actor = Actor(Channel.CONSOLE, label, who, context=request_context(request))
     with transaction.atomic():
         record(
             actor,

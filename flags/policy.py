@@ -40,8 +40,7 @@ def check_elevation(actor: Actor, risk: Risk) -> None:
 
 
 _HOW_TO_PROVE = {
-    False: "Flags of high risk need elevation, a fresh TOTP proof: nothing was changed. "
-    "Give a code, then this is offered again.",
+    False: "Flags of high risk need elevation, a fresh TOTP proof: nothing was changed.",
     True: "Flags of high risk need elevation: nothing was changed. Add --as NAME --totp, "
     "or in an emergency --as NAME --break-glass --incident ID.",
 }

@@ -22,8 +22,8 @@ from flags.layers import word
 from flags.models import DeclaredFlag
 from flags.refusals import ElevationRequired, FlipRefused, StateMoved, not_active
 from flags.rows import Row, row_of
-from flags.services import Flip, Outcome, flip, is_seen_token
-from flags.state import read_state
+from flags.services import Flip, Outcome, check_environment, flip, is_seen_token
+from flags.state import FlagState, read_state
 
 PAGE = "admin:flags_declaredflag_changelist"
 _VALUES = {"on": True, "off": False}
@@ -115,7 +115,7 @@ def offer_flip(request: ConsoleRequest, key: str) -> HttpResponse:
         "title": f"Turn {wanted['to']} {key} in {wanted['env']}?",
         "row": row_of(state, request.actor),
         "wanted": wanted,
-        "other_env": wanted["env"] != request.active_env,
+        "refusal": _refusal_of_offer(request, state, wanted["env"]),
         "already": state.is_set_to(_VALUES[wanted["to"]]),
         "moved": state.seen != wanted["seen"],
         "next": safe_next(request, asked if asked.startswith(reverse(PAGE)) else "", PAGE),
@@ -123,6 +123,18 @@ def offer_flip(request: ConsoleRequest, key: str) -> HttpResponse:
     if request.htmx:
         return render(request, "flags/_offer.html", context | {"in_dialog": True})
     return render(request, "flags/offer.html", admin.site.each_context(request) | context)
+
+
+def _refusal_of_offer(request: ConsoleRequest, state: FlagState, env: str) -> str:
+    """Why the flip would be refused again, proof or no proof."""
+    try:
+        policy.check_role(request.actor, state.declaration.risk)
+        if env != request.active_env:
+            raise not_active(env, request.active_env)
+        check_environment(env)
+    except FlipRefused as refused:
+        return str(refused)
+    return ""
 
 
 @operator_view(methods=("POST",), permission=policy.ACKNOWLEDGE, page=PAGE)

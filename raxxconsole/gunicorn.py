@@ -9,5 +9,7 @@ from raxxconsole import logs
 preload_app = True
 threads = 4
 forwarded_allow_ips = "*"
+# Else any client could say where the console is mounted (SCRIPT_NAME).
+forwarder_headers = ""
 accesslog = None
 logconfig_dict = logs.CONFIG

@@ -5,11 +5,12 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, UnreadablePostError
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import escape_leading_slashes
 
@@ -49,7 +50,7 @@ def request_id(get_response: GetResponse) -> GetResponse:
                 "ms": round((time.monotonic() - started) * 1000),
                 "address": client_address(request),
             }
-            if not request.path.startswith(settings.STATIC_URL):
+            if not request.path_info.startswith(settings.STATIC_URL):
                 access_log.info("%(method)s %(path)s %(status)s", told, extra=told)
             return response
         finally:
@@ -64,7 +65,7 @@ def response_headers(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         response.headers.setdefault("Permissions-Policy", _NO_DEVICES)
-        if request.path.startswith(_CONSOLE):
+        if request.path_info.startswith(_CONSOLE):
             add_never_cache_headers(response)
         return response
 
@@ -82,7 +83,8 @@ class OperatorMiddleware:
             # PostgreSQL takes no NUL in a text: the page without such a query.
             # A path that begins with two slashes would name another host.
             return HttpResponseRedirect(escape_leading_slashes(request.path))
-        if request.path.startswith(f"{_CONSOLE}/"):
+        if request.path_info.startswith(f"{_CONSOLE}/"):
+            _read_body(request)
             try:
                 request.active_env = _active_env(request)
                 request.actor = console_actor(request)
@@ -94,6 +96,16 @@ class OperatorMiddleware:
         if isinstance(exception, _DATABASE_AWAY):
             return database_unavailable(request)
         return None
+
+
+def _read_body(request: HttpRequest) -> None:
+    """Wait for all of a POST before asking who sends it.
+
+    A body that is sent slowly would else act with what its sender was minutes ago.
+    """
+    # One that breaks off has no fields: what needs them refuses it.
+    with suppress(UnreadablePostError):
+        _ = request.POST
 
 
 def _active_env(request: HttpRequest) -> str:

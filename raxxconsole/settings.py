@@ -168,8 +168,14 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
 # Tries during a lock do not prolong it: it must end for a person who keeps trying, too.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_CLIENT_IP_CALLABLE = "accounts.http.client_address"
-AXES_LOCKOUT_CALLABLE = "accounts.sign_in.throttled"
+AXES_CLIENT_IP_CALLABLE = "accounts.sign_in.throttled_address"
+AXES_USERNAME_CALLABLE = "accounts.sign_in.throttled_name"
+# django-axes keeps the form of a failed sign-in: none of our forms may leave a secret there.
+AXES_SENSITIVE_PARAMETERS = [
+    *("username", "ip_address", "token", "csrfmiddlewaretoken"),
+    *("old_password", "new_password1", "new_password2"),
+]
+AXES_LOCKOUT_CALLABLE = "accounts.sign_in.throttled_answer"
 AXES_DISABLE_ACCESS_LOG = True  # the audit log has it
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib import admin, messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render, resolve_url
 
 from accounts import policy, services
@@ -105,5 +105,7 @@ def _done(request: ConsoleRequest, name: str, act: Callable[[User], str]) -> Htt
 
 
 def _operator(name: str) -> User:
-    # PostgreSQL takes no NUL, and no name has one.
-    return get_object_or_404(User, username=name.replace("\0", ""))
+    if "\0" in name:
+        # PostgreSQL takes none, and no name has one.
+        raise Http404
+    return get_object_or_404(User, username=name)

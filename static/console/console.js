@@ -44,6 +44,11 @@
     }
   }, true);
 
+  // Apps show a code as "123 456".
+  document.addEventListener("input", function (event) {
+    if (event.target.name === "token") { event.target.value = event.target.value.replace(/\s/g, ""); }
+  });
+
   // A form that makes something new or spends a code is sent once.
   document.addEventListener("submit", function (event) {
     const form = event.target;
@@ -55,8 +60,13 @@
   // --- the dialog over the page: a code first, then the same flip offered again ---
 
   document.addEventListener("console:elevate", function (event) {
-    const request = window.htmx.ajax("GET", event.detail.address, "#console-dialog-body");
-    request.then(function () { if (!dialog.open) { dialog.showModal(); } focusIn(dialog); });
+    const body = document.getElementById("console-dialog-body");
+    body.replaceChildren();
+    window.htmx.ajax("GET", event.detail.address, body).then(function () {
+      if (!body.firstElementChild) { return; } // what went wrong is said on the page
+      if (!dialog.open) { dialog.showModal(); }
+      focusIn(dialog);
+    });
   });
 
   function focusIn(place) {
@@ -69,12 +79,16 @@
   });
 
   document.addEventListener("htmx:beforeRequest", function (event) {
-    if (event.target.matches("[data-closes-dialog]")) { dialog.close(); }
+    if (!event.target.matches("[data-closes-dialog]")) { return; }
+    // The form stays where it is until the answer is there: htmx tells it of what went wrong.
+    dialog.close();
+    const row = document.querySelector(event.target.getAttribute("hx-target"));
+    const notice = row && row.querySelector(".row-notice");
+    if (notice) { notice.remove(); row.classList.remove("is-refused"); }
   });
 
   if (dialog) {
     dialog.addEventListener("close", function () {
-      document.getElementById("console-dialog-body").replaceChildren();
       document.getElementById("dialog-messages").replaceChildren();
     });
   }

@@ -1,12 +1,10 @@
-import getpass
-import os
 from typing import Any
 
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.cli import cli_actor
+from accounts.cli import ask_password, cli_actor
 from accounts.roles import Role
 from accounts.services import create_operator
 
@@ -27,7 +25,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, name: str, role: str, totp: bool, **options: Any) -> None:
-        password = os.environ.get("OPERATOR_PASSWORD") or self._ask()
+        password = ask_password()
         try:
             _, device = create_operator(name, password, Role(role), actor=cli_actor(), totp=totp)
         except ValidationError as error:
@@ -39,13 +37,3 @@ class Command(BaseCommand):
         self.stdout.write(f"{name} can sign in as {role}.")
         if device:
             self.stdout.write(device.config_url)
-
-    def _ask(self) -> str:
-        try:
-            password = getpass.getpass("Password: ")
-            again = getpass.getpass("Password, again: ")
-        except (EOFError, KeyboardInterrupt):
-            raise CommandError("No password was given; nobody was made.") from None
-        if password != again:
-            raise CommandError("The two passwords differ; nobody was made.")
-        return password

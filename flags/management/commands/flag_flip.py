@@ -1,16 +1,19 @@
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
-from accounts.cli import broken_glass, cli_actor, database_failed, operator_named, prove
+from accounts.cli import broken_glass, cli_actor, database_failed, elevated, operator_named
+from audit.actor import Actor
+from flags import policy
 from flags.errors import UndeclaredFlag
 from flags.layers import word
 from flags.models import MAX_INCIDENT_LENGTH
 from flags.refusals import FlipRefused
-from flags.services import Flip, Outcome, flip
+from flags.services import Flip, Outcome, check_environment, flip
 from flags.state import FlagState, read_state
 
 
@@ -39,13 +42,8 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="do not ask on the terminal")
 
     def handle(self, *, key: str, to: str, env: str, name: str | None, **options: Any) -> None:
-        if not options["reason"].strip():
-            raise CommandError("--reason is empty: say why, the audit log keeps it.")
-        incident = options["incident"].strip()
-        if len(incident) > MAX_INCIDENT_LENGTH:
-            raise CommandError(f"--incident is longer than {MAX_INCIDENT_LENGTH} characters.")
-        if options["break_glass"] and not (name and incident):
-            raise CommandError("--break-glass needs --as and --incident: who acts, and for what.")
+        why = {name: options[name].strip() for name in ("reason", "incident")}
+        _check(name, options["break_glass"], **why)
         try:
             actor = cli_actor(None if name is None else operator_named(name))
             state = read_state(key, env)
@@ -53,15 +51,9 @@ class Command(BaseCommand):
                 self._ask(state, to)
             if options["break_glass"]:
                 actor = broken_glass(actor)
-            done = flip(
-                key,
-                env,
-                to == "on",
-                actor=prove(actor) if options["totp"] else actor,
-                seen=state.seen,
-                reason=options["reason"].strip(),
-                incident=incident,
-            )
+            value = to == "on"
+            with _acting(actor, state, value, options["totp"]) as acting:
+                done = flip(key, env, value, actor=acting, seen=state.seen, **why)
         except UndeclaredFlag as error:
             raise CommandError(str(error)) from error
         except FlipRefused as refused:
@@ -79,6 +71,26 @@ class Command(BaseCommand):
             answer = ""
         if answer.strip().lower() not in ("y", "yes"):
             raise CommandError("Nothing was changed.")
+
+
+def _check(name: str | None, break_glass: bool, *, reason: str, incident: str) -> None:
+    if not reason:
+        raise CommandError("--reason is empty: say why, the audit log keeps it.")
+    if len(incident) > MAX_INCIDENT_LENGTH:
+        raise CommandError(f"--incident is longer than {MAX_INCIDENT_LENGTH} characters.")
+    if break_glass and not (name and incident):
+        raise CommandError("--break-glass needs --as and --incident: who acts, and for what.")
+
+
+def _acting(
+    actor: Actor, state: FlagState, value: bool, totp: bool
+) -> AbstractContextManager[Actor]:
+    """The actor as the flip has it; with `totp` a code is asked for, if the flip can use one."""
+    if not totp or state.is_set_to(value):
+        return nullcontext(actor)
+    policy.check_role(actor, state.declaration.risk)
+    check_environment(state.env)
+    return elevated(actor)
 
 
 def _sentence(done: Flip) -> str:

@@ -1,0 +1,35 @@
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DBError
+
+from accounts.cli import ask_password, cli_actor, database_failed
+from accounts.models import User
+from accounts.services import change_password
+
+
+class Command(BaseCommand):
+    help = (
+        "Recovery of an operator who forgot the password: sets a new one and ends all their "
+        "sessions. It is prompted for, or taken from OPERATOR_PASSWORD; they change it themselves."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="the operator's username")
+
+    def handle(self, *, name: str, **options: Any) -> None:
+        try:
+            user = User.objects.filter(username=name).first()
+            if user is None:
+                raise CommandError(f"There is no operator {name!r}.")
+            password = ask_password()
+            validate_password(password, user)
+            user.set_password(password)
+            change_password(user, actor=cli_actor())
+        except ValidationError as error:
+            raise CommandError("\n".join(error.messages)) from error
+        except DBError as error:
+            raise database_failed(error) from error
+        self.stdout.write(f"{name} has a new password; all sessions of {name} are ended.")
