@@ -102,7 +102,7 @@ def safe_next(request: HttpRequest, asked: str, default: str) -> str:
     """`asked`, if it is a path of this very host, else `default`: no open redirects."""
     here = {request.get_host()}
     is_here = url_has_allowed_host_and_scheme(asked, here, require_https=request.is_secure())
-    if is_here and asked.startswith("/"):
+    if is_here and asked.startswith("/") and not asked.startswith("//"):
         return asked
     return resolve_url(default)
 

@@ -1,4 +1,5 @@
 import json
+import re
 from typing import Any
 
 from django.contrib import admin
@@ -54,7 +55,16 @@ class AuditEntryAdmin(admin.ModelAdmin):
     @admin.display
     def details(self, entry: AuditEntry) -> Any:
         shown = {
-            "payload": json.dumps(entry.payload, ensure_ascii=False),
-            "context": json.dumps(entry.context, ensure_ascii=False) if entry.context else "",
+            "payload": _as_json(entry.payload),
+            "context": _as_json(entry.context) if entry.context else "",
         }
         return render_to_string("audit/_details.html", shown)
+
+
+# Marks that turn the direction of the text after them: shown by their numbers.
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def _as_json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return _DIRECTIONS.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text)

@@ -103,6 +103,8 @@ def _read_body(request: HttpRequest) -> None:
 
     A body that is sent slowly would else act with what its sender was minutes ago.
     """
+    # Browsers send what our pages are written in; other codecs make texts that no database takes.
+    request.encoding = "utf-8"
     # One that breaks off has no fields: what needs them refuses it.
     with suppress(UnreadablePostError):
         _ = request.POST

@@ -79,13 +79,13 @@ MIDDLEWARE = [
     "raxxconsole.middleware.response_headers",
     "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "accounts.middleware.OperatorAuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "raxxconsole.middleware.OperatorMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -187,7 +187,8 @@ CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrftoken"
 SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = int(SESSION_MAX_SECONDS)
+# Longer than the session may last: who comes back too late is told so.
+SESSION_COOKIE_AGE = int(SESSION_MAX_SECONDS) + 86400
 
 # --- what browsers are told --------------------------------------------------
 
