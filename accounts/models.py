@@ -86,7 +86,7 @@ class RecoveryCode(models.Model):
     def digest_of(code: str) -> str:
         """The digest of a code as typed: case, dashes and blanks do not matter."""
         plain = "".join(code.split()).replace("-", "").upper()
-        return hashlib.sha256(plain.encode()).hexdigest()
+        return hashlib.sha256(plain.encode(errors="replace")).hexdigest()
 
 
 class OperatorSession(models.Model):

@@ -70,7 +70,7 @@ def test_the_pages_of_the_log_tell_it_in_words(superadmin, page):
 def test_the_flags_history_has_reason_and_incident(superadmin):
     run(*GLASS)
     [line] = history_of(client_as("ops").get(f"{FLAGS}/{HIGH}"))
-    assert line.endswith("— fire (INC-7)")
+    assert line.endswith("— fire ( INC-7 )")
 
 
 @pytest.mark.parametrize(

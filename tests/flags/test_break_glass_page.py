@@ -56,7 +56,7 @@ def test_whoever_sees_flags_sees_the_warning(superadmin, who):
     page = client_as(who).get(FLAGS)
     words = warnings_of(page)[entry.pk]
     assert f"Break-glass : {HIGH} was turned on in staging without a TOTP proof" in words
-    assert "Claimed by alice, incident INC-7." in words
+    assert "Claimed by alice, incident INC-7 ." in words
     assert ("Acknowledge" in words) is (who != "ops")
     assert ("A superadmin acknowledges it here." in words) is (who == "ops")
     assert entry.at.strftime("%Y-%m-%d %H:%M:%S UTC") in page.content.decode()

@@ -24,6 +24,7 @@ from tests.processes.server import ROOT, environment
 
 FLIP = ("flag_flip", HIGH, "on", "--env", "staging", "--reason", "INC-1: launch")
 AS_ALICE = ("--as", "alice", "--totp")
+ALSO_HIGH = "console_bulk_refunds"
 RECOVERY = "ABCD-EFGH-IJKL-MNOP"
 
 
@@ -81,9 +82,9 @@ def test_the_code_is_good_for_this_one_flip(run, device):
     code = code_of(device)
     run(*AS_ALICE, typed=code)
     with pytest.raises(CommandError, match=r"used already.*Nothing was changed"):
-        run(*AS_ALICE, typed=code, key="console_bulk_refunds")
+        run(*AS_ALICE, typed=code, key=ALSO_HIGH)
     with pytest.raises(CommandError, match="elevation"):
-        run("--as", "alice", key="console_bulk_refunds")
+        run("--as", "alice", key=ALSO_HIGH)
     assert list(FeatureFlag.objects.values_list("flag_key", flat=True)) == [HIGH]
     assert AuditEntry.objects.latest("id").payload["reason"] == "code used before"
 
@@ -137,7 +138,7 @@ def test_a_recovery_code_flips_once_and_is_told_as_such(run, device, superadmin,
     run(*AS_ALICE, typed=typed)
     assert AuditEntry.objects.latest("id").context["proof"] == "recovery code"
     with pytest.raises(CommandError, match="used already"):
-        run(*AS_ALICE, typed=typed)
+        run(*AS_ALICE, typed=typed, key=ALSO_HIGH)
 
 
 def test_low_risk_takes_a_code_that_is_offered(run, device):
@@ -159,12 +160,30 @@ def test_the_value_that_the_row_has_takes_no_code(run, device, superadmin):
     assert is_fresh(device)
 
 
+def test_a_value_that_moves_while_the_code_is_typed_is_told_and_the_code_is_not_burnt(
+    device, superadmin, monkeypatch
+):
+    def typed() -> str:
+        turn(superadmin, HIGH)
+        turn(superadmin, HIGH, False)
+        return code_of(device)
+
+    slow = io.StringIO()
+    monkeypatch.setattr(slow, "readline", typed)
+    monkeypatch.setattr("sys.stdin", slow)
+    with pytest.raises(CommandError, match="changed meanwhile: it is off in staging now"):
+        call_command(*FLIP, *AS_ALICE)
+    device.refresh_from_db()
+    assert device.last_t == -1
+    assert audited() == ["flag.flip", "flag.flip"]
+
+
 def test_no_code_is_said_logged_or_kept(run, device, capsys, caplog):
     right, wrong = code_of(device), "765432 is my code"
     caplog.set_level("DEBUG")
     said = run(*AS_ALICE, typed=right)
     with pytest.raises(CommandError) as refused:
-        run(*AS_ALICE, typed=wrong)
+        run(*AS_ALICE, typed=wrong, key=ALSO_HIGH)
     kept = str(list(AuditEntry.objects.values("actor", "payload", "context")))
     told = [said, str(refused.value), caplog.text, *capsys.readouterr(), kept]
     assert not [text for text in told if right in text or "765432" in text]
@@ -194,13 +213,13 @@ def test_who_gives_up_at_the_question_changes_nothing(device, monkeypatch, gives
 
 @pytest.mark.django_db(transaction=True)
 def test_a_real_process_reads_the_code_from_its_standard_input(device):
-    command = [sys.executable, "manage.py", *FLIP, *AS_ALICE]
     pipes = {"capture_output": True, "text": True, "timeout": 60}
-    code = code_of(device)
-    runs = [
-        subprocess.run(command, cwd=ROOT, env=environment(), input=given, check=False, **pipes)
-        for given in (f"{code}\n", "")
-    ]
+    code, runs = code_of(device), []
+    for key, given in ((HIGH, f"{code}\n"), (ALSO_HIGH, "")):
+        command = [sys.executable, "manage.py", FLIP[0], key, *FLIP[2:], *AS_ALICE]
+        runs.append(
+            subprocess.run(command, cwd=ROOT, env=environment(), input=given, check=False, **pipes)
+        )
     assert [(done.returncode, done.stdout) for done in runs] == [
         (0, f"{HIGH} turned on in staging.\n"),
         (1, ""),

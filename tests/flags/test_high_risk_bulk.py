@@ -27,7 +27,7 @@ def test_without_a_proof_the_plan_leaves_high_risk_out_and_says_how_to_elevate(w
     plan = plan_of(page)
     assert plan["Will change"] == [LOW, MEDIUM]
     assert plan["Cannot be flipped"] == [HIGH, ALSO_HIGH]
-    assert 'href="/console/elevate?next=/console/flags"' in page.content.decode()
+    assert 'href="/console/elevate?next=%2Fconsole%2Fflags"' in page.content.decode()
     assert HIGH not in form_of(page)["plan"]
 
 

@@ -137,7 +137,19 @@ def test_another_active_environment_is_told_and_its_flag_is_not_offered(superadm
     client = elevated_client(superadmin)
     client.post("/console/env", {"env": "prod"})
     page = offer(client, headers=headers)
-    assert "prod is the active environment now, and this was asked for staging" in text_of(page)
+    assert "prod is the active environment now, and this page shows staging" in text_of(page)
+    assert form_of(page) == ("", {})
+
+
+@FORMS
+def test_what_a_code_would_not_help_is_told_instead_of_offered(superadmin, ops, settings, headers):
+    page = offer(elevated_client(ops), headers=headers)
+    assert "need the role superadmin" in text_of(page)
+    assert form_of(page) == ("", {})
+    client = elevated_client(superadmin)
+    settings.FLAG_CONSOLE_FEATURE_FLAGS_DB = False
+    page = offer(client, headers=headers)
+    assert "database layer is off" in text_of(page)
     assert form_of(page) == ("", {})
 
 
