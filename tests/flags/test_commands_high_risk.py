@@ -1,12 +1,6 @@
 """`flag_flip --totp`: a code of the operator who is named, good for this one flip."""
 
-import errno
 import io
-import os
-import pty
-import select
-import subprocess
-import sys
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -17,10 +11,8 @@ from accounts.proofs import wait_of
 from audit.models import AuditEntry
 from flags.models import BreakGlass, FeatureFlag
 from tests.codes import code_of, enrolled, wrong_code
-from tests.flags.test_commands_flip import Terminal
 from tests.flags.test_flags_page import turn
 from tests.pages import HIGH, LOW
-from tests.processes.server import ROOT, environment
 
 FLIP = ("flag_flip", HIGH, "on", "--env", "staging", "--reason", "INC-1: launch")
 AS_ALICE = ("--as", "alice", "--totp")
@@ -187,81 +179,3 @@ def test_no_code_is_said_logged_or_kept(run, device, capsys, caplog):
     kept = str(list(AuditEntry.objects.values("actor", "payload", "context")))
     told = [said, str(refused.value), caplog.text, *capsys.readouterr(), kept]
     assert not [text for text in told if right in text or "765432" in text]
-
-
-@pytest.mark.parametrize("options", [("--yes",), ()])
-def test_on_a_terminal_the_code_is_asked_for_without_an_echo(device, monkeypatch, options):
-    asked = []
-    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
-    monkeypatch.setattr("getpass.getpass", lambda q: asked.append(q) or code_of(device))
-    call_command(*FLIP, *AS_ALICE, *options, stdout=io.StringIO())
-    assert asked == ["Code of alice: "]
-    assert FeatureFlag.objects.get().value == 1
-
-
-@pytest.mark.parametrize("gives_up", [EOFError, KeyboardInterrupt])
-def test_who_gives_up_at_the_question_changes_nothing(device, monkeypatch, gives_up):
-    def ask(question: str) -> str:
-        raise gives_up
-
-    monkeypatch.setattr("sys.stdin", Terminal())
-    monkeypatch.setattr("getpass.getpass", ask)
-    with pytest.raises(CommandError, match="Nothing was changed"):
-        call_command(*FLIP, *AS_ALICE, "--yes")
-    assert not FeatureFlag.objects.exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_real_process_reads_the_code_from_its_standard_input(device):
-    pipes = {"capture_output": True, "text": True, "timeout": 60}
-    code, runs = code_of(device), []
-    for key, given in ((HIGH, f"{code}\n"), (ALSO_HIGH, "")):
-        command = [sys.executable, "manage.py", FLIP[0], key, *FLIP[2:], *AS_ALICE]
-        runs.append(
-            subprocess.run(command, cwd=ROOT, env=environment(), input=given, check=False, **pipes)
-        )
-    assert [(done.returncode, done.stdout) for done in runs] == [
-        (0, f"{HIGH} turned on in staging.\n"),
-        (1, ""),
-    ]
-    assert "not right. Wait 1 second" in runs[1].stderr
-    assert code not in "".join(done.stdout + done.stderr for done in runs)
-
-
-def on_a_terminal(answers: list[tuple[str, str]], *arguments: str) -> str:
-    """Run `manage.py` on a terminal of its own and answer its questions; what the screen showed."""
-    ours, theirs = pty.openpty()
-    start = "import os, sys; os.login_tty(int(sys.argv[1])); os.execv(sys.executable, sys.argv[2:])"
-    command = [sys.executable, "-c", start, str(theirs), sys.executable, "manage.py", *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(), pass_fds=[theirs])
-    os.close(theirs)
-    screen, answered = "", 0
-    try:
-        while select.select([ours], [], [], 60)[0]:
-            try:
-                shown = os.read(ours, 4096).decode()
-            except OSError as error:
-                assert error.errno == errno.EIO  # the other end is closed
-                break
-            if not shown:
-                break
-            screen += shown
-            if answered < len(answers) and answers[answered][0] in screen:
-                os.write(ours, f"{answers[answered][1]}\n".encode())
-                answered += 1
-        process.wait(60)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
-    return screen
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_real_terminal_is_asked_whether_and_for_the_code_and_never_shows_it(device):
-    code = code_of(device)
-    answers = [("Turn it on? [y/N] ", "y"), ("Code of alice: ", code)]
-    screen = on_a_terminal(answers, *FLIP, *AS_ALICE)
-    assert screen.index("[y/N] y") < screen.index("Code of alice: ") < screen.index("turned on")
-    assert code not in screen
-    assert FeatureFlag.objects.get().value == 1
