@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -60,8 +60,13 @@ class OperatorAdmin(admin.ModelAdmin):
 
     @admin.display(ordering="username")
     def name(self, operator: User) -> str:
-        page = reverse("admin:operator", args=[operator.get_username()])
-        return format_html('<a href="{}">{}</a>', page, operator.get_username())
+        name = operator.get_username()
+        try:
+            page = reverse("admin:operator", args=[name])
+        except NoReverseMatch:
+            # Raw SQL can make a name that no address can have.
+            return name
+        return format_html('<a href="{}">{}</a>', page, name)
 
     @admin.display
     def role(self, operator: User) -> str:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -23,6 +24,9 @@ def create_operator(
     Raises ValidationError for a name that is not acceptable or is taken, and for a weak password;
     Group.DoesNotExist before the first `migrate` or `sync_roles`.
     """
+    if name and not name.strip("."):
+        # A browser takes them for steps in the address of the operator's page.
+        raise ValidationError("A name of dots alone is not acceptable.")
     user = User(username=name, is_staff=True)
     user.set_password(password)
     user.full_clean(exclude=["password"])
@@ -47,12 +51,12 @@ def change_role(operator: User, role: Role, *, actor: Actor) -> bool:
             return False
         if role is not Role.SUPERADMIN:
             _check_not_the_last(operator, superadmins)
+        before = [*now.roles, *(["superuser"] if now.is_superuser else [])]
         operator.groups.remove(*Group.objects.filter(name__in=[other.value for other in Role]))
         operator.groups.add(Group.objects.get(name=role.value))
         # Django's superuser may do everything, whatever the role: it goes with the old one.
         User.objects.filter(pk=operator.pk).update(is_superuser=False)
         sessions.drop_elevations(operator)
-        before = [*now.roles, *(["superuser"] if now.is_superuser else [])]
         record_about(operator, actor, "role_changed", {"from": before, "to": role.value})
     return True
 
@@ -80,9 +84,9 @@ def end_sessions(operator: User, *, actor: Actor, but: OperatorSession | None = 
 
     Raises NotPermitted, ProofNeeded.
     """
-    if actor.user != operator:
-        policy.check_may_manage(actor, operator)
     with transaction.atomic():
+        if actor.user != operator:
+            policy.check_may_manage(_afresh(actor), operator)
         ended = sessions.end_all(operator, but=but)
         record_about(operator, actor, "sessions_ended", {"sessions": ended})
     return ended
@@ -105,11 +109,15 @@ def _lock(operator: User, actor: Actor) -> set[int]:
     (SQLite has one writer at a time anyway.)
     """
     group = Group.objects.select_for_update().get(name=Role.SUPERADMIN.value)
-    if actor.user is not None:
-        actor = replace(actor, user=User.objects.get(pk=actor.user.pk))
-    policy.check_may_manage(actor, operator)
+    policy.check_may_manage(_afresh(actor), operator)
     active = User.objects.filter(groups=group, is_active=True, is_staff=True)
     return set(active.values_list("pk", flat=True))
+
+
+def _afresh(actor: Actor) -> Actor:
+    """The actor with the rights of this moment: a user remembers those of its first question."""
+    user = actor.user and User.objects.get(pk=actor.user.pk)
+    return replace(actor, user=user)
 
 
 def _check_not_the_last(operator: User, superadmins: set[int]) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 from axes.models import AccessAttempt
 from axes.signals import user_locked_out
 from django.conf import settings
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -64,6 +66,18 @@ def locked_out(sender: Any, request: Any, username: str | None, **kwargs: Any) -
     """The failure that locks. axes sends this for each try during the lock, too."""
     if request.axes_failures_since_start is not None:
         _record(request, "sign_in_locked", _named(username))
+
+
+class SignInForm(AdminAuthenticationForm):
+    """Django's own; who has the password but may not come in has failed to sign in, too."""
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        try:
+            super().confirm_login_allowed(user)
+        except ValidationError:
+            credentials = {"username": user.get_username()}
+            user_login_failed.send(sender=__name__, credentials=credentials, request=self.request)
+            raise
 
 
 def throttled_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:

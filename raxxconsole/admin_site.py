@@ -86,6 +86,9 @@ class ConsoleAdminSite(admin.AdminSite):
             return HttpResponseRedirect(safe_next(request, asked, "admin:index"))
         if request.method not in ("GET", "HEAD", "POST"):
             return refuse(request, 405, "This address takes GET or POST only.")
+        from accounts.sign_in import SignInForm
+
+        self.login_form = SignInForm
         return super().login(request, extra_context)
 
     def _changelist(self, model: type[Model]) -> View:

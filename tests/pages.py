@@ -3,17 +3,22 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from html import unescape
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from accounts.models import User
+from accounts.models import OperatorSession, RecoveryCode, User
 from accounts.roles import Role
 from audit.models import AuditEntry
 from flags.errors import UndeclaredFlag
-from flags.models import FeatureFlag
+from flags.models import BreakGlass, FeatureFlag
 from flags.state import read_state
+from tests.codes import elevated_client
 from tests.conftest import client_of, make_user
 
 FLAGS = "/console/flags"
@@ -24,14 +29,27 @@ SIGNED_OUT = ("anonymous", "unstaffed", "deactivated")
 SEE_NO_FLAGS = ("support", "readonly")
 SEE_FLAGS = ("ops", "superadmin", "superuser")
 EVERYONE = (*SIGNED_OUT, *SEE_NO_FLAGS, *SEE_FLAGS)
+# A superadmin whose proof is over, one whose proof belongs to another session of theirs, …
+HAD_A_PROOF = ("expired", "elsewhere", "elevated", "elevated-superuser")
 
 
 def client_as(who: str, **options) -> Client:
-    """The browser of one of EVERYONE: the last two of SIGNED_OUT were shut out while signed in."""
+    """The browser of one of EVERYONE or HAD_A_PROOF.
+
+    The last two of SIGNED_OUT were shut out while signed in.
+    """
     if who == "anonymous":
         return Client(**options)
     role = Role(who) if who in list(Role) else None
-    user = make_user(f"the-{who}", role, is_superuser=who == "superuser")
+    if who in HAD_A_PROOF and "superuser" not in who:
+        role = Role.SUPERADMIN
+    user = make_user(f"the-{who}", role, is_superuser="superuser" in who)
+    if who in HAD_A_PROOF:
+        client = elevated_client(user, **options)
+        if who == "expired":
+            before = timezone.now() - timedelta(seconds=settings.ELEVATION_SECONDS)
+            OperatorSession.objects.filter(user=user).update(elevated_at=before)
+        return client_of(user, **options) if who == "elsewhere" else client
     client = client_of(user, **options)
     if who in SIGNED_OUT:
         shut = {"is_staff": False} if who == "unstaffed" else {"is_active": False}
@@ -67,13 +85,59 @@ def rows_of(response: HttpResponse) -> dict[str, dict[str, str]]:
     return rows
 
 
+def recovery_codes_on(response: HttpResponse) -> list[str]:
+    """The codes that the page shows, once."""
+    return re.findall(r"<li><code>([A-Z2-7-]+)</code>", response.content.decode())
+
+
+def audited_acts() -> list[str]:
+    """What the audit log says was done to or by operators, in order: "signed_in", …"""
+    actions = AuditEntry.objects.order_by("id").values_list("action", flat=True)
+    return [action.removeprefix("console.operator.") for action in actions]
+
+
 def written() -> tuple[list, list]:
     """All DB rows and all audit rows."""
     return tuple(list(model.objects.order_by("pk").values()) for model in (FeatureFlag, AuditEntry))
 
 
+def everything() -> dict[str, list]:
+    """What the console keeps, all audit rows too.
+
+    Left out: when a session was last in use and under which key, and failed tries of a code.
+    """
+    now = timezone.now()
+    kept = {
+        FeatureFlag: (),
+        AuditEntry: (),
+        BreakGlass: (),
+        User: ("pk", "password", "is_active", "groups"),
+        RecoveryCode: (),
+        TOTPDevice: ("pk", "user", "key", "confirmed", "last_t"),
+    }
+    found = {model: list(model.objects.values_list(*fields)) for model, fields in kept.items()}
+    found[OperatorSession] = [
+        (session.pk, session.user_id, session.elevated_until(session.user, now))
+        for session in OperatorSession.objects.select_related("user")
+    ]
+    return {model.__name__: sorted(rows, key=repr) for model, rows in found.items()}
+
+
 @contextmanager
 def nothing_written() -> Iterator[None]:
-    before = written()
+    """No flag and no audit row; no device, code or break-glass note that there was is touched."""
+    before = everything()
     yield
-    assert written() == before
+    now = everything()
+    for name in ("FeatureFlag", "AuditEntry"):
+        assert now[name] == before[name]
+    for name in ("TOTPDevice", "RecoveryCode", "BreakGlass"):
+        assert [row for row in before[name] if row not in now[name]] == []
+
+
+@contextmanager
+def nothing_changed() -> Iterator[None]:
+    """As `nothing_written`, and no account, session, device or code was made or changed either."""
+    before = everything()
+    yield
+    assert everything() == before

@@ -89,7 +89,7 @@ def _confirm(request: ConsoleRequest) -> HttpResponse:
     if not codes:
         messages.success(request, "The device is enrolled. Your recovery codes stay as they are.")
         return see_other(resolve_url(PAGE))
-    return _codes_page(request, codes, "Enrolled")
+    return _codes_page(request, codes, "Enrolled", enrolled_now=True)
 
 
 @sensitive_variables("codes")
@@ -185,8 +185,11 @@ def _enrolment_page(request: ConsoleRequest, error: str = "", status: int = 200)
 
 
 @sensitive_variables("codes")
-def _codes_page(request: ConsoleRequest, codes: list[str], title: str) -> HttpResponse:
-    return _page(request, "accounts/recovery_codes.html", {"title": title, "codes": codes})
+def _codes_page(
+    request: ConsoleRequest, codes: list[str], title: str, *, enrolled_now: bool = False
+) -> HttpResponse:
+    context = {"title": title, "codes": codes, "enrolled_now": enrolled_now}
+    return _page(request, "accounts/recovery_codes.html", context)
 
 
 def _page(

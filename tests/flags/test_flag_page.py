@@ -120,7 +120,7 @@ def test_the_history_is_of_both_environments_newest_first_with_reason_and_incide
     turn(ops, "email_digest_weekly")
     first, second = history_of(client_of(ops).get(PAGE))
     assert first.startswith(f"bob turned {LOW} on in staging from the console")
-    assert first.endswith("launch &lt;b&gt; (INC-7)")
+    assert first.endswith("launch &lt;b&gt; ( INC-7 )")
     assert second.startswith(f"bob turned {LOW} on in prod from the console")
 
 

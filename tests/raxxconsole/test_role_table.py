@@ -1,0 +1,258 @@
+"""Every address of the console by every kind of visitor (DESIGN, Roles).
+
+A new address fails here until it has its rows.
+"""
+
+import json
+import uuid
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+import pytest
+from django.urls import URLPattern, get_resolver
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.roles import Role
+from audit.models import AuditEntry
+from flags.models import BreakGlass, DeclaredFlag
+from tests.codes import code_of, enrolled, wrong_code
+from tests.conftest import PASSWORD, make_user
+from tests.pages import HIGH, LOW, MEDIUM, client_as, everything, flip_url
+
+FORM = "application/x-www-form-urlencoded"
+# Each kind of visitor, and the column of the table that is theirs.
+COLUMNS = {
+    **dict.fromkeys(("anonymous", "unstaffed", "deactivated"), "signed_out"),
+    **dict.fromkeys(("readonly", "support"), "sees_none"),
+    "ops": "ops",
+    **dict.fromkeys(("superadmin", "superuser", "expired", "elsewhere"), "superadmin"),
+    **dict.fromkeys(("elevated", "elevated-superuser"), "elevated"),
+}
+
+
+class Done(int):
+    """A status that says that something was written; a plain number says that nothing was."""
+
+
+class Row(NamedTuple):
+    """One method of one address, and its status for each column.
+
+    `audited` is what a Done leaves in the audit log, "" nothing. In `path` and `fields` stand the
+    names in braces that `known()` knows.
+    """
+
+    method: str
+    path: str
+    signed_out: int
+    sees_none: int
+    ops: int
+    superadmin: int
+    elevated: int
+    fields: dict[str, str] = {}
+    audited: str = ""
+
+
+OK, SEEN = Done(200), Done(303)
+FLIP = {"to": "on", "env": "staging", "seen": "yaml::0"}
+BULK = {"action": "flip_on", "_selected_action": "{high}", "plan": "{plan}"}
+LIST, FLAG = "/console/flags", f"/console/flags/{LOW}"
+OFFER = f"/console/flags/{HIGH}/offer"
+GLASS = "/console/break-glass/{glass}/acknowledge"
+ACCOUNT, ENROL = "/console/account", "/console/account/enrol"
+CODES, END_OWN = "/console/account/recovery-codes", "/console/account/end-sessions"
+REMOVE, PASSWORDS = "/console/account/devices/{device}/remove", "/console/password_change/"
+ERIN, ME, GONE, NOBODY = (
+    f"/console/users/{name}" for name in ("erin", "{me}", "frank", "no-such-operator")
+)
+NEW = {"old_password": PASSWORD, **dict.fromkeys(("new_password1", "new_password2"), "staple-74-x")}
+
+# Pattern as the URLconf has it; then the statuses of whoever is signed out, may see no flags,
+# is ops, is a superadmin without a proof in this session, and is elevated.
+# fmt: off
+ADDRESSES = {
+    "": [Row("GET", "/", 302, 302, 302, 302, 302)],
+    "healthz": [Row("GET", "/healthz", 200, 200, 200, 200, 200)],
+    "readyz": [Row("GET", "/readyz", 200, 200, 200, 200, 200)],
+    "console": [Row("GET", "/console", 302, 302, 302, 302, 302)],
+    "console/": [Row("GET", "/console/", 302, 200, 200, 200, 200)],
+    "console/login": [
+        Row("GET", "/console/login", 200, 302, 302, 302, 302),
+        Row("POST", "/console/login", OK, OK, OK, OK, OK,
+            {"username": "nobody", "password": "wrong"}, "operator.sign_in_failed"),
+    ],
+    "console/logout": [
+        Row("POST", "/console/logout", 302, OK, OK, OK, OK, {}, "operator.signed_out"),
+    ],
+    "console/elevate": [
+        Row("GET", "/console/elevate", 302, 200, 200, 200, 200),
+        Row("POST", "/console/elevate", 302, 400, 400, 400, 400),
+        Row("POST", "/console/elevate", 302, Done(403), Done(403), Done(403), Done(403),
+            {"token": "{wrong}"}, "operator.elevation_refused"),
+        Row("POST", "/console/elevate", 302, SEEN, SEEN, SEEN, SEEN,
+            {"token": "{code}"}, "operator.elevated"),
+    ],
+    "console/elevate/drop": [
+        Row("POST", "/console/elevate/drop", 302, 303, 303, 303, SEEN,
+            {}, "operator.elevation_dropped"),
+    ],
+    "console/account": [Row("GET", ACCOUNT, 302, 200, 200, 200, 200)],
+    "console/account/enrol": [
+        Row("GET", ENROL, 302, 403, 403, 403, 200),
+        Row("POST", ENROL, 302, 403, 403, 403, 200),
+        Row("POST", ENROL, 302, 403, 403, 403, SEEN, {"password": PASSWORD}),
+        Row("POST", ENROL, 302, 403, 403, 403, Done(403),
+            {"password": "wrong"}, "operator.sign_in_failed"),
+        Row("POST", ENROL, 302, 409, 409, 409, 409, {"token": "{code}"}),
+    ],
+    "console/account/recovery-codes": [
+        Row("POST", CODES, 302, 403, 403, 403, OK, {}, "operator.recovery_codes_renewed"),
+    ],
+    "console/account/devices/<int:pk>/remove": [
+        Row("POST", REMOVE, 302, 403, 403, 403, SEEN, {}, "operator.device_removed"),
+        Row("POST", "/console/account/devices/{erins_device}/remove", 302, 403, 403, 403, 409),
+    ],
+    "console/account/end-sessions": [
+        Row("POST", END_OWN, 302, SEEN, SEEN, SEEN, SEEN, {}, "operator.sessions_ended"),
+    ],
+    "console/password_change/": [
+        Row("GET", PASSWORDS, 302, 200, 200, 200, 200),
+        Row("POST", PASSWORDS, 302, 200, 200, 200, 200),
+        Row("POST", PASSWORDS, 302, SEEN, SEEN, SEEN, SEEN, NEW, "operator.password_changed"),
+    ],
+    "console/users": [Row("GET", "/console/users", 302, 403, 403, 200, 200)],
+    "console/users/<str:name>": [
+        Row("GET", ERIN, 302, 403, 403, 200, 200),
+        Row("GET", ME, 302, 403, 403, 200, 200),
+        Row("GET", NOBODY, 302, 403, 403, 404, 404),
+    ],
+    "console/users/<str:name>/role": [
+        Row("POST", f"{ERIN}/role", 302, 403, 403, 400, 400),
+        Row("POST", f"{NOBODY}/role", 302, 403, 403, 404, 404, {"role": "support"}),
+        Row("POST", f"{ME}/role", 302, 403, 403, 403, 403, {"role": "support"}),
+        Row("POST", f"{ERIN}/role", 302, 403, 403, 403, SEEN,
+            {"role": "support"}, "operator.role_changed"),
+    ],
+    "console/users/<str:name>/activate": [
+        Row("POST", f"{NOBODY}/activate", 302, 403, 403, 404, 404),
+        Row("POST", f"{ERIN}/activate", 302, 403, 403, 403, 303),
+        Row("POST", f"{GONE}/activate", 302, 403, 403, 403, SEEN, {}, "operator.reactivated"),
+    ],
+    "console/users/<str:name>/deactivate": [
+        Row("POST", f"{NOBODY}/deactivate", 302, 403, 403, 404, 404),
+        Row("POST", f"{ME}/deactivate", 302, 403, 403, 403, 403),
+        Row("POST", f"{ERIN}/deactivate", 302, 403, 403, 403, SEEN, {}, "operator.deactivated"),
+    ],
+    "console/users/<str:name>/end-sessions": [
+        Row("POST", f"{NOBODY}/end-sessions", 302, 403, 403, 404, 404),
+        Row("POST", f"{ERIN}/end-sessions", 302, 403, 403, 403, SEEN,
+            {}, "operator.sessions_ended"),
+    ],
+    "console/env": [
+        Row("POST", "/console/env", 302, 302, 302, 302, 302, {"env": "prod"}),
+        Row("POST", "/console/env", 302, 400, 400, 400, 400, {"env": "production"}),
+        Row("POST", "/console/env", 302, 400, 400, 400, 400),
+    ],
+    "console/flags": [
+        Row("GET", LIST, 302, 403, 200, 200, 200),
+        Row("POST", LIST, 302, 403, 200, 200, 200),
+        Row("POST", LIST, 302, 403, 302, 302, Done(302), BULK, "flag.flip"),
+    ],
+    "console/flags/<str:key>": [
+        Row("GET", FLAG, 302, 403, 200, 200, 200),
+        Row("GET", f"{LIST}/no_such_flag", 302, 403, 404, 404, 404),
+    ],
+    "console/flags/<str:key>/flip": [
+        Row("POST", flip_url(), 302, 403, 400, 400, 400),
+        Row("POST", flip_url("no_such_flag"), 302, 403, 404, 404, 404),
+        Row("POST", flip_url(LOW), 302, 403, SEEN, SEEN, SEEN, FLIP, "flag.flip"),
+        Row("POST", flip_url(MEDIUM), 302, 403, 403, SEEN, SEEN, FLIP, "flag.flip"),
+        Row("POST", flip_url(HIGH), 302, 403, 403, 403, SEEN, FLIP, "flag.flip"),
+    ],
+    "console/flags/<str:key>/offer": [
+        Row("GET", OFFER, 302, 403, 400, 400, 400),
+        Row("GET", f"{OFFER}?{urlencode(FLIP)}", 302, 403, 200, 200, 200),
+        Row("GET", f"{LIST}/no_such_flag/offer?{urlencode(FLIP)}", 302, 403, 404, 404, 404),
+    ],
+    "console/break-glass/<int:pk>/acknowledge": [
+        Row("POST", "/console/break-glass/0/acknowledge", 302, 403, 403, 303, 303),
+        Row("POST", GLASS, 302, 403, 403, SEEN, SEEN, {}, "break_glass.acknowledged"),
+    ],
+    "console/audit": [Row("GET", "/console/audit", 302, 403, 200, 200, 200)],
+    **{
+        f"console/{old}": [Row("GET", f"/console/{old}", 302, 302, 302, 302, 302)]
+        for old in ("login/", "accounts/user/", "flags/declaredflag/", "audit/auditentry/")
+    },
+    **{
+        f"console/^(?P<app_label>{app})/$": [Row("GET", f"/console/{app}/", *[302] * 5)]
+        for app in ("accounts", "flags", "audit")
+    },
+    "console/jsi18n/": [Row("GET", "/console/jsi18n/", 302, 200, 200, 200, 200)],
+}
+# fmt: on
+ROWS = [row for rows in ADDRESSES.values() for row in rows]
+
+
+def patterns_of(resolver, prefix: str = "") -> list[str]:
+    found = []
+    for pattern in resolver.url_patterns:
+        route = prefix + str(pattern.pattern)
+        found += [route] if isinstance(pattern, URLPattern) else patterns_of(pattern, route)
+    return found
+
+
+def known(who: str) -> dict[str, object]:
+    """What the names in braces stand for. The visitor has two devices, if there is an account."""
+    erin = make_user("erin", Role.OPS)
+    make_user("frank", Role.SUPPORT, is_active=False)
+    user = User.objects.filter(username=f"the-{who}").first() or make_user("nobody-in-particular")
+    device = user.totpdevice_set.first() or enrolled(user)
+    glass = BreakGlass.objects.create(
+        flag_key=HIGH, env="staging", value=True, claimed_by=erin, incident="I-1",
+        change_id=uuid.uuid4(), at=timezone.now(),
+    )  # fmt: skip
+    return {
+        "me": user.get_username(),
+        "device": enrolled(user).pk,
+        "erins_device": enrolled(erin).pk,
+        "code": code_of(device, ahead=1),
+        "wrong": wrong_code(device),
+        "glass": glass.pk,
+        "high": DeclaredFlag.objects.get(flag_key=HIGH, env="staging").pk,
+        "plan": json.dumps({"env": "staging", "value": True, "flags": [(HIGH, FLIP["seen"])]}),
+    }
+
+
+def test_every_address_has_its_rows_here_and_is_routed_once():
+    assert sorted(patterns_of(get_resolver())) == sorted(ADDRESSES)
+
+
+@pytest.mark.parametrize("who", COLUMNS)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.method} {row.path} {row.fields}")
+def test_each_address_answers_each_visitor_as_the_contract_says(declared, who, row):
+    client, names = client_as(who), known(who)
+    fields = {name: value.format_map(names) for name, value in row.fields.items()}
+    status, before = getattr(row, COLUMNS[who]), everything()
+    audited = AuditEntry.objects.count()
+
+    response = client.generic(row.method, row.path.format_map(names), urlencode(fields), FORM)
+
+    told = [entry.action for entry in AuditEntry.objects.order_by("id")[audited:]]
+    is_done = isinstance(status, Done)
+    assert response.status_code == status
+    assert told == ([f"console.{row.audited}"] if is_done and row.audited else [])
+    assert (everything() != before) is is_done
+
+
+@pytest.mark.parametrize("who", ["anonymous", "readonly", "elevated"])
+@pytest.mark.parametrize("pattern", ADDRESSES)
+def test_no_address_takes_a_method_that_has_no_row(declared, who, pattern):
+    rows, client, names = ADDRESSES[pattern], client_as(who), known(who)
+    is_redirect = {row[2:7] for row in rows} == {(302,) * 5}
+    needs_no_sign_in = rows[0].signed_out == 200
+    before = everything()
+    for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - {row.method for row in rows}:
+        response = client.generic(method, rows[-1].path.format_map(names), "", FORM)
+        to_login = who == "anonymous" and not needs_no_sign_in
+        assert response.status_code == (302 if is_redirect or to_login else 405)
+    assert everything() == before
