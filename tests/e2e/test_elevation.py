@@ -137,3 +137,60 @@ def test_without_javascript_the_same_flip_is_offered_on_a_page(visit, console):
     expect(page.locator("#elevation")).to_contain_text(re.compile(r"until \d\d:\d\d:\d\d UTC"))
     page.get_by_role("button", name="Drop elevation").click()
     expect(page.locator(".elevated")).to_have_count(0)
+
+
+@pytest.fixture
+def offered(refused, console) -> Page:
+    """The same flip, offered again after a good code."""
+    dialog = expect_dialog(refused)
+    give(dialog, code_of(console, "alice"))
+    expect(dialog.get_by_role("button", name="Turn on in staging")).to_be_focused()
+    return refused
+
+
+def turn_on(page: Page) -> None:
+    page.get_by_role("dialog").get_by_role("button", name="Turn on in staging").click()
+
+
+def test_an_offered_flip_that_finds_no_server_is_told(visit, offered):
+    visit.expects("ERR_FAILED")
+    visit.tolerates("htmx:", "Failed to load resource")
+    offered.route("**/flip", lambda route: route.abort())
+    turn_on(offered)
+    expect_said(
+        offered.locator("#console-messages"), re.compile(f"cannot be reached.*{KEY} changed")
+    )
+    # Whether it changed is not known: the row no longer says that nothing was.
+    expect(row(offered, KEY).locator(".row-notice")).to_have_count(0)
+
+
+def test_an_offered_flip_that_fails_is_told(visit, offered):
+    visit.expects("status of 500")
+    visit.tolerates("Response Status Error Code")
+    offered.route("**/flip", lambda route: route.fulfill(status=500, body="<h1>no</h1>"))
+    turn_on(offered)
+    expect_said(offered.locator("#console-messages"), re.compile(rf"\(500\).*{KEY} changed"))
+
+
+def test_an_elevation_that_ends_before_the_offered_click_is_asked_for_again(offered, console):
+    console.query("UPDATE accounts_operatorsession SET elevated_at = NULL")
+    turn_on(offered)
+    expect(expect_dialog(offered).get_by_label("Code", exact=True)).to_be_focused()
+    assert console.flips() == []
+
+
+def test_a_dialog_that_cannot_be_filled_does_not_open(visit):
+    visit.expects("status of 403", "status of 500")
+    visit.tolerates("Response Status Error Code")
+    page = visit.signed_in()
+    page.route("**/console/elevate?**", lambda route: route.fulfill(status=500, body="no"))
+    toggle(page, KEY).click()
+    expect_said(page.locator("#console-messages"), re.compile(r"\(500\). Nothing was flipped"))
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_a_code_may_be_typed_as_the_app_shows_it(refused, console):
+    code = code_of(console, "alice")
+    dialog = expect_dialog(refused)
+    give(dialog, f"{code[:3]} {code[3:]}")
+    expect(dialog).to_contain_text("You are elevated.")
