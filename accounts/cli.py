@@ -66,6 +66,8 @@ def elevated(actor: Actor) -> Iterator[Actor]:
     if actor.user is None:
         raise CommandError("--totp needs --as: whose code is it?")
     code = _ask_code(actor.label)
+    if not code.strip():
+        raise CommandError("No code was given. Nothing was changed.")
     try:
         with proven(actor.user, code, actor=actor, now=timezone.now()) as proof:
             by = "recovery code" if proof.recovery_code else "totp"

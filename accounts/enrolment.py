@@ -1,6 +1,7 @@
 """TOTP devices and recovery codes of an operator: enrolled, renewed, removed, reset."""
 
 import base64
+import itertools
 import secrets
 from datetime import datetime
 
@@ -32,8 +33,7 @@ def begin(user: User, *, actor: Actor) -> TOTPDevice:
     with transaction.atomic():
         User.objects.hold(user)
         TOTPDevice.objects.filter(user=user, confirmed=False).delete()
-        others = len(confirmed_devices(user))
-        name = f"authenticator {others + 1}" if others else "authenticator"
+        name = _free_name({device.name for device in confirmed_devices(user)})
         return TOTPDevice.objects.create(user=user, name=name, confirmed=False)
 
 
@@ -55,14 +55,23 @@ def confirm(device: TOTPDevice, code: str, *, actor: Actor, now: datetime) -> li
     return codes
 
 
-def renew_codes(user: User, *, actor: Actor, now: datetime) -> list[str]:
+def codes_made(user: User) -> str:
+    """When the person's unused recovery codes were made, as a token; "" where there are none."""
+    newest = RecoveryCode.objects.filter(user=user, used_at=None).order_by("-created_at").first()
+    return newest.created_at.isoformat() if newest else ""
+
+
+def renew_codes(user: User, *, actor: Actor, now: datetime, seen: str | None = None) -> list[str]:
     """Ten new recovery codes, to be shown this once; the old ones are worth nothing from now on.
 
-    Raises ProofNeeded.
+    `seen` is the `codes_made` of the page that asked: a page loaded again must not take away codes
+    that somebody has just written down. Raises ProofNeeded, NotNow.
     """
     policy.check_fresh_proof(actor)
     with transaction.atomic():
         User.objects.hold(user)
+        if seen is not None and seen != codes_made(user):
+            raise NotNow("New codes were made since this page was drawn: these stand.")
         codes = _replace_codes(user, now)
         record_about(user, actor, "recovery_codes_renewed")
     return codes
@@ -105,6 +114,12 @@ def reset_totp(user: User, *, actor: Actor) -> tuple[int, int]:
 def secret_of(device: TOTPDevice) -> str:
     """The device's secret as authenticator apps take it by hand: Base32 in groups of four."""
     return _in_fours(base64.b32encode(device.bin_key).decode())
+
+
+def _free_name(taken: set[str]) -> str:
+    """ "authenticator", "authenticator 2" …: the first that none of the person's devices has."""
+    names = itertools.chain(["authenticator"], (f"authenticator {n}" for n in itertools.count(2)))
+    return next(name for name in names if name not in taken)
 
 
 def _replace_codes(user: User, now: datetime) -> list[str]:

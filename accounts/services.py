@@ -27,6 +27,9 @@ def create_operator(
     if name and not name.strip("."):
         # A browser takes them for steps in the address of the operator's page.
         raise ValidationError("A name of dots alone is not acceptable.")
+    if User.objects.filter(username__iexact=name).exists():
+        # "Alice" beside "alice" would be taken for her.
+        raise ValidationError("An operator with that name already exists.")
     user = User(username=name, is_staff=True)
     user.set_password(password)
     user.full_clean(exclude=["password"])

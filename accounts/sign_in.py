@@ -71,6 +71,11 @@ def locked_out(sender: Any, request: Any, username: str | None, **kwargs: Any) -
 class SignInForm(AdminAuthenticationForm):
     """Django's own; who has the password but may not come in has failed to sign in, too."""
 
+    error_messages = {
+        **AdminAuthenticationForm.error_messages,
+        "invalid_login": "Name or password is not correct. Both know capitals from small letters.",
+    }
+
     def confirm_login_allowed(self, user: Any) -> None:
         try:
             super().confirm_login_allowed(user)

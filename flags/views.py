@@ -170,7 +170,7 @@ def _done(request: ConsoleRequest, done: Flip) -> HttpResponse:
     else:
         notice = f"turned {now}"
     if request.htmx:
-        return _row_partial(request, replace(row, notice=notice))
+        return render(request, "flags/_flag_row.html", {"row": replace(row, notice=notice)})
     messages.success(request, f"{done.state.key} in {done.state.env}: {notice}.")
     return see_other(f"{_page_to_return_to(request)}#flag-{done.state.key}")
 
@@ -185,11 +185,12 @@ def _refused(
     if not request.htmx or not row:
         return refuse(request, refused.status, str(refused), row=row, elevate_to=again)
     row = replace(row, notice=str(refused), refused=True, elevate_to=again)
-    response = _row_partial(request, row, status=refused.status)
+    context = {"row": row, "drop_to": _page_to_return_to(request)}
+    response = render(request, "flags/_refused_row.html", context, status=refused.status)
     if lacks_proof:
         # The page opens the dialog, over the row that says why.
         address = f"{reverse('admin:elevate')}?{urlencode({'next': again})}"
-        trigger_client_event(response, "console:elevate", {"address": address})
+        trigger_client_event(response, "console:elevate", {"address": address}, after="settle")
     return response
 
 
@@ -208,10 +209,6 @@ def _fresh_row(request: ConsoleRequest, key: str, env: str, refused: FlipRefused
         return row_of(read_state(key, shown), request.actor)
     except UndeclaredFlag:
         return None
-
-
-def _row_partial(request: ConsoleRequest, row: Row, status: int = 200) -> HttpResponse:
-    return render(request, "flags/_flag_row.html", {"row": row}, status=status)
 
 
 def _page_to_return_to(request: ConsoleRequest) -> str:

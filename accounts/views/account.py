@@ -44,6 +44,7 @@ def account(request: ConsoleRequest) -> HttpResponse:
         "roles": request.user.roles,
         "devices": confirmed_devices(request.user),
         "codes_left": codes.count(),
+        "codes_made": enrolment.codes_made(request.user),
         "other_sessions": sessions.others(request.operator_session),
     }
     return _page(request, "accounts/account.html", context)
@@ -79,7 +80,7 @@ def _begin(request: ConsoleRequest) -> HttpResponse:
 def _confirm(request: ConsoleRequest) -> HttpResponse:
     device = _pending(request)
     if device is None:
-        return refuse(request, 409, "This enrolment is over: begin again from your account page.")
+        return refuse(request, 409, _over(request))
     token = request.POST["token"]
     try:
         codes = enrolment.confirm(device, token, actor=request.actor, now=timezone.now())
@@ -96,8 +97,11 @@ def _confirm(request: ConsoleRequest) -> HttpResponse:
 @operator_view(methods=("POST",), permission=None, page=PAGE)
 def renew_codes(request: ConsoleRequest) -> HttpResponse:
     """POST /console/account/recovery-codes: ten new ones instead of the old ones."""
+    seen = request.POST.get("made")
     try:
-        codes = enrolment.renew_codes(request.user, actor=request.actor, now=timezone.now())
+        codes = enrolment.renew_codes(
+            request.user, actor=request.actor, now=timezone.now(), seen=seen
+        )
     except ActRefused as refused:
         return act_refused(request, refused, resolve_url(PAGE))
     return _codes_page(request, codes, "New recovery codes")
@@ -135,6 +139,12 @@ class _PasswordChange(PasswordChangeForm):
             raise ValidationError(self.error_messages["password_incorrect"], "password_incorrect")
         return password
 
+    def clean_new_password1(self) -> str:
+        password: str = self.cleaned_data["new_password1"]
+        if self.request.user.check_password(password):
+            raise ValidationError("This is your present password.", "password_unchanged")
+        return password
+
 
 @sensitive_post_parameters()
 @operator_view(methods=("GET", "POST"), permission=None, page="admin:password_change")
@@ -156,6 +166,15 @@ def change_password(request: ConsoleRequest) -> HttpResponse:
         return see_other(resolve_url(PAGE))
     context = {"title": "Change your password", "form": form}
     return _page(request, "accounts/password.html", context)
+
+
+def _over(request: ConsoleRequest) -> str:
+    if not confirmed_devices(request.user):
+        return "This enrolment is over: begin again from your account page."
+    return (
+        "You are enrolled. The recovery codes were shown once; if you have not kept them, "
+        "elevate and make new ones on your account page."
+    )
 
 
 def _is_own_password(request: ConsoleRequest, password: str) -> bool:

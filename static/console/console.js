@@ -53,8 +53,10 @@
   document.addEventListener("submit", function (event) {
     const form = event.target;
     if (!form.matches("[data-once]")) { return; }
-    if (form.dataset.sent && !form.hasAttribute("hx-post")) { event.preventDefault(); }
-    form.dataset.sent = "1";
+    // Some seconds later it is no double click: the answer was given up.
+    const isAgain = performance.now() - Number(form.dataset.sent || -Infinity) < 3000;
+    if (isAgain && !form.hasAttribute("hx-post")) { event.preventDefault(); return; }
+    form.dataset.sent = performance.now();
   });
 
   // --- the dialog over the page: a code first, then the same flip offered again ---
@@ -120,7 +122,7 @@
     });
     document.querySelectorAll("[data-wait]").forEach(function (shown) {
       const seconds = left(shown, Number(shown.dataset.wait));
-      shown.textContent = seconds ? clock(seconds) : "0:00: now";
+      shown.textContent = seconds ? clock(seconds) : "0:00";
     });
   }
   setInterval(count, 500);

@@ -59,7 +59,7 @@ def test_a_failed_sign_in_proves_nobody_and_names_whose_account_it_was(ops):
         ("console.operator.sign_in_failed", "anonymous", "bob", {"operator": "bob"})
     ]
     assert AuditEntry.objects.get().admin is None
-    assert sentence(AuditEntry.objects.get()) == "someone failed to sign in as bob"
+    assert sentence(AuditEntry.objects.get()) == "anonymous failed to sign in as bob"
 
 
 def test_a_deactivated_operators_try_is_a_failure(ops):

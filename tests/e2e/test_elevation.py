@@ -37,7 +37,7 @@ def test_a_wrong_code_is_told_with_the_wait_and_the_next_one_is_taken(refused, c
     expect_said(dialog, "That code is not right.")
     wait = dialog.locator("[data-wait]")
     expect(wait).to_have_text("0:01")
-    expect(wait).to_contain_text("now")
+    expect(wait).to_have_text("0:00")
     give(dialog, right)
     expect(dialog).to_contain_text("is still off in staging")
 
@@ -65,6 +65,10 @@ def test_a_flip_is_not_offered_again_once_its_value_has_moved(refused, console):
     give(dialog, code_of(console, "alice"))
     expect(dialog).to_contain_text(f"{KEY} is on in staging already")
     expect(dialog.get_by_role("button", name=re.compile("Turn"))).to_have_count(0)
+    not_now(refused)
+    # The row behind it is not left as it was.
+    expect_row(refused, KEY, "on", "db")
+    expect(row(refused, KEY).locator(".row-notice")).to_have_count(0)
     assert console.flips() == []
 
 
@@ -99,6 +103,7 @@ def test_a_drop_in_one_tab_drops_it_in_the_other(visit, console):
 
     toggle(other, KEY).click()
     expect_dialog(other)
+    expect(other.locator(".elevated")).to_have_count(0)
     assert console.flips() == []
 
 

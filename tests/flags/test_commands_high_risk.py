@@ -81,7 +81,7 @@ def test_the_code_is_good_for_this_one_flip(run, device):
     assert AuditEntry.objects.latest("id").payload["reason"] == "code used before"
 
 
-@pytest.mark.parametrize("typed", ["wrong", "", "\n", "   \n", "12345", "not a code", "١٢٣٤٥٦"])
+@pytest.mark.parametrize("typed", ["wrong", "12345", "not a code", "١٢٣٤٥٦"])
 def test_a_code_that_is_not_right_is_refused_counted_audited_and_the_wait_is_told(
     run, device, typed
 ):
@@ -179,3 +179,12 @@ def test_no_code_is_said_logged_or_kept(run, device, capsys, caplog):
     kept = str(list(AuditEntry.objects.values("actor", "payload", "context")))
     told = [said, str(refused.value), caplog.text, *capsys.readouterr(), kept]
     assert not [text for text in told if right in text or "765432" in text]
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "   \n"])
+def test_no_code_at_all_is_no_try(run, device, typed):
+    with pytest.raises(CommandError, match="No code was given"):
+        run(*AS_ALICE, typed=typed)
+    device.refresh_from_db()
+    assert (device.throttling_failure_count, audited()) == (0, [])
+    assert not FeatureFlag.objects.exists()

@@ -63,7 +63,7 @@ def test_a_real_process_reads_the_code_from_its_standard_input(device):
         (0, f"{HIGH} turned on in staging.\n"),
         (1, ""),
     ]
-    assert "not right. Wait 1 second" in runs[1].stderr
+    assert "No code was given" in runs[1].stderr
     assert code not in "".join(done.stdout + done.stderr for done in runs)
 
 

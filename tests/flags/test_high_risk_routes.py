@@ -64,7 +64,7 @@ def test_htmx_gets_403_and_the_fresh_row_that_says_why(who):
 @MIGHTY
 def test_htmx_is_told_to_open_the_dialog_at_the_address_of_the_link(who):
     response = refused_flip(client_as(who), HTMX)
-    trigger = json.loads(response["HX-Trigger"])
+    trigger = json.loads(response["HX-Trigger-After-Settle"])
     address = trigger["console:elevate"]["address"]
     assert list(trigger) == ["console:elevate"]
     assert urlsplit(address).path == "/console/elevate"
@@ -78,7 +78,7 @@ def test_without_javascript_a_403_page_has_the_same_link(who):
     assert page.status_code == 403
     assert 'id="env-banner"' in page.content.decode()
     assert next_of(link_to_a_code(page)) == next_of(link_to_a_code(refused_flip(client, HTMX)))
-    assert "HX-Trigger" not in page
+    assert "HX-Trigger-After-Settle" not in page
     assert f"{HIGH} is off in staging" in text_of(page)
 
 
@@ -119,7 +119,7 @@ def test_a_role_that_may_not_flip_is_refused_by_role_and_offered_no_code(who, he
     assert "role" in text_of(response)
     assert "TOTP" not in text_of(response)
     assert not link_to_a_code(response)
-    assert "HX-Trigger" not in response
+    assert "HX-Trigger-After-Settle" not in response
 
 
 @FORMS
@@ -138,7 +138,7 @@ def test_a_value_that_moved_is_409_and_no_code_is_asked_for(superadmin, who, hea
     response = refused_flip(client_as(who), headers, **drawn)
     assert response.status_code == 409
     assert not link_to_a_code(response)
-    assert "HX-Trigger" not in response
+    assert "HX-Trigger-After-Settle" not in response
 
 
 @FORMS
@@ -197,4 +197,4 @@ def test_a_session_that_claims_an_elevation_in_its_own_data_has_none(superadmin)
 def test_less_than_high_risk_is_flipped_without_a_code(superadmin, headers, key):
     response = client_of(superadmin).post(flip_url(key), flip_form(key), headers=headers)
     assert response.status_code == (200 if headers else 303)
-    assert "HX-Trigger" not in response
+    assert "HX-Trigger-After-Settle" not in response

@@ -179,4 +179,4 @@ def test_without_tls_no_browser_is_told_to_keep_to_it(superadmin):
 
 def test_a_refused_flip_tells_the_dialog_nothing_but_an_address(superadmin):
     response = client_of(superadmin).post(flip_url(HIGH), flip_form(HIGH), headers=HTMX)
-    assert list(json.loads(response["HX-Trigger"])["console:elevate"]) == ["address"]
+    assert list(json.loads(response["HX-Trigger-After-Settle"])["console:elevate"]) == ["address"]

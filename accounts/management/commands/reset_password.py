@@ -1,5 +1,6 @@
 from typing import Any
 
+from axes.utils import reset
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -28,6 +29,8 @@ class Command(BaseCommand):
             validate_password(password, user)
             user.set_password(password)
             change_password(user, actor=cli_actor())
+            # Whoever tried the old one too often need not wait with the new one.
+            reset(username=name)
         except ValidationError as error:
             raise CommandError("\n".join(error.messages)) from error
         except DBError as error:
