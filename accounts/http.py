@@ -146,11 +146,13 @@ def console_actor(request: HttpRequest) -> Actor:
     # The name first: the elevation is known once the user is.
     name = user.get_username()
     elevated = getattr(request, "elevated_until", None) is not None
+    session = getattr(request, "operator_session", None)
     return Actor(
         channel=Channel.CONSOLE,
         label=name or "anonymous",
         user=user if user.is_authenticated else None,
         elevated=elevated,
+        session_id=session.pk if session else None,
         context={**request_context(request), **({"elevated": True} if elevated else {})},
     )
 

@@ -1,5 +1,8 @@
 """Who may do what to operators, and the one rule of elevation (runbook section 5)."""
 
+from django.utils import timezone
+
+from accounts import sessions
 from accounts.models import User
 from accounts.refusals import NotPermitted, OwnAccount, ProofNeeded
 from audit.actor import Actor, Channel
@@ -7,14 +10,23 @@ from audit.actor import Actor, Channel
 MANAGE = "accounts.manage_operators"
 
 
-def has_fresh_proof(actor: Actor) -> bool:
+def has_fresh_proof(actor: Actor, *, afresh: bool = False) -> bool:
     """Whether this act may be one that needs elevation. Every such act asks here.
+
+    With `afresh` the session is asked for it again: an act that waited for a lock, or is one of
+    many, must not be done with an elevation that was dropped meanwhile.
 
     The proof belongs to the act, not to the person: `is_superuser` passes every permission check,
     and is no proof. Break-glass stands in for one on the command line alone, where whoever acts
-    has the database too, and it is marked wherever it was used.
+    has the database too; it names an operator, and it is marked wherever it was used.
     """
-    return actor.elevated or (actor.break_glass and actor.channel is Channel.CLI)
+    if actor.user is None:
+        return False
+    if not actor.elevated:
+        return actor.break_glass and actor.channel is Channel.CLI
+    if not afresh or actor.session_id is None:
+        return True
+    return sessions.is_elevated(actor.session_id, actor.user, timezone.now())
 
 
 def may_manage(actor: Actor) -> bool:

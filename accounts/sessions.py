@@ -116,6 +116,12 @@ def elevate(
     )
 
 
+def is_elevated(pk: int, user: User, now: datetime) -> bool:
+    """Whether the session of this key, which is `user`'s, is there and elevated now."""
+    row = OperatorSession.objects.filter(pk=pk, user=user).first()
+    return row is not None and row.elevated_until(user, now) is not None
+
+
 def drop_elevation(session: SessionBase, row: OperatorSession) -> None:
     """Drop the elevation and rotate the session's key. Raises SessionEnded."""
     rotate(session, row, **_NOT_ELEVATED)

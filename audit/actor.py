@@ -27,7 +27,9 @@ class Actor:
     `user` is None for a command without ``--as`` and for the system. `label` is what the log keeps
     of the actor for ever. `elevated` says that a fresh TOTP proof came with this very act,
     `break_glass` that the act goes without one and owns to it (command line only).
-    `context` (request id, address, operating-system user …) goes into every audit row of the act.
+    `session_id` is the operator session of an elevated act on the console: it can be asked again
+    whether it still is. `context` (request id, address, operating-system user …) goes into every
+    audit row of the act.
     """
 
     channel: Channel
@@ -35,4 +37,5 @@ class Actor:
     user: "User | None" = None
     elevated: bool = False
     break_glass: bool = False
+    session_id: int | None = None
     context: Mapping[str, Any] = field(default_factory=dict)

@@ -33,9 +33,9 @@ def needs_elevation(risk: Risk) -> bool:
     return risk is Risk.HIGH
 
 
-def check_elevation(actor: Actor, risk: Risk) -> None:
-    """Raises ElevationRequired for high risk without a fresh TOTP proof."""
-    if needs_elevation(risk) and not has_fresh_proof(actor):
+def check_elevation(actor: Actor, risk: Risk, *, afresh: bool = False) -> None:
+    """Raises ElevationRequired for high risk without a fresh TOTP proof (now, if `afresh`)."""
+    if needs_elevation(risk) and not has_fresh_proof(actor, afresh=afresh):
         raise ElevationRequired(_HOW_TO_PROVE[actor.channel is Channel.CLI])
 
 

@@ -79,7 +79,10 @@ def flip(
             if state.seen != seen:
                 raise _moved(state)
             policy.check_elevation(actor, state.declaration.risk)
-            return _write(state, value, actor, now, {"reason": reason, "incident": incident})
+            done = _write(state, value, actor, now, {"reason": reason, "incident": incident})
+            # The swap may have waited for another one's.
+            policy.check_elevation(actor, state.declaration.risk, afresh=True)
+            return done
     except _LostRace:
         state = read_state(key, env)
         if state.is_set_to(value):

@@ -1,7 +1,7 @@
 """Elevation belongs to one session, for an absolute time, and needs a proof of everyone."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -12,18 +12,13 @@ from django.test import Client
 from accounts.models import OperatorSession
 from audit.models import AuditEntry
 from flags.models import FeatureFlag
+from tests.accounts.conftest import NOW
 from tests.codes import code_of, elevate, elevated_client, enrolled, give, is_elevated
 from tests.conftest import client_of
 from tests.pages import HIGH, flip_form, flip_url, text_of
 
-NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("clock")
 MOMENT = timedelta(microseconds=1)
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
 
 
 @pytest.fixture

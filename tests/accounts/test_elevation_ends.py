@@ -1,6 +1,6 @@
 """What ends an elevation before its time, and that nothing brings it back."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -12,17 +12,12 @@ from accounts import services
 from accounts.enrolment import remove_device, renew_codes, reset_totp
 from accounts.models import OperatorSession, User
 from accounts.roles import Role
+from tests.accounts.conftest import NOW
 from tests.codes import elevated_client, enrolled, is_elevated
 from tests.conftest import PASSWORD, console_actor, make_user
 from tests.pages import HIGH, flip_form, flip_url
 
-NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

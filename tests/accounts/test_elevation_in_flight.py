@@ -1,6 +1,6 @@
 """A request that began before an elevation or a session ended brings neither of them back."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -13,14 +13,8 @@ from raxxconsole import middleware
 from tests.codes import DROP, ELEVATE, code_of, elevated_client, give, is_elevated
 from tests.conftest import PASSWORD
 
-NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("clock")
 NEW = "another-horse-battery"
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
 
 
 @pytest.fixture
@@ -29,14 +23,6 @@ def client(superadmin):
     client = elevated_client(superadmin)
     TOTPDevice.objects.update(last_t=-1)
     return client
-
-
-@pytest.fixture
-def twin(client):
-    """Another tab of the same browser, as it was when the first one sent its request."""
-    twin = Client()
-    twin.cookies.load(client.cookies.output(header="", sep=";"))
-    return twin
 
 
 def is_signed_in(client: Client) -> bool:

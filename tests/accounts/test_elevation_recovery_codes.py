@@ -1,7 +1,6 @@
 """A recovery code elevates once, says so, and is kept as a digest alone."""
 
 import re
-from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -9,17 +8,12 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.enrolment import renew_codes
 from accounts.models import OperatorSession, RecoveryCode
+from tests.accounts.conftest import NOW
 from tests.codes import code_of, enrolled, give, is_elevated, wrong_code
 from tests.conftest import client_of, console_actor
 from tests.pages import text_of
 
-NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

@@ -3,23 +3,17 @@
 import json
 import logging
 import re
-from datetime import UTC, datetime
 
 import pytest
 
 from accounts.enrolment import renew_codes
 from audit.models import AuditEntry
 from raxxconsole import logs
+from tests.accounts.conftest import NOW
 from tests.codes import ELEVATE, code_of, enrolled, give, wrong_code
 from tests.conftest import client_of, console_actor
 
-NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

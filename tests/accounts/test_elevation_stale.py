@@ -1,28 +1,22 @@
 """A session that ended, in the hands of a request that read it before: nothing can be written."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
-from django.test import Client
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import sessions
 from accounts.models import OperatorSession
+from tests.accounts.conftest import NOW
 from tests.accounts.test_elevation_in_flight import ENDS, drop, end_all, sign_out
 from tests.codes import elevated_client, is_elevated
 
-NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture
@@ -31,14 +25,6 @@ def client(superadmin):
     client = elevated_client(superadmin)
     TOTPDevice.objects.update(last_t=-1)
     return client
-
-
-@pytest.fixture
-def twin(client):
-    """Another tab of the same browser, as it was when the first one sent its request."""
-    twin = Client()
-    twin.cookies.load(client.cookies.output(header="", sep=";"))
-    return twin
 
 
 @pytest.fixture

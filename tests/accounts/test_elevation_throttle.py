@@ -1,24 +1,19 @@
 """Wrong codes: counted whatever happens next, waited for in sight, audited without the code."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from audit.models import AuditEntry
+from tests.accounts.conftest import NOW
 from tests.codes import ELEVATE, code_of, enrolled, give, is_elevated, wrong_code
 from tests.conftest import client_of
 from tests.pages import text_of
 
-NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("clock")
 MOMENT = timedelta(microseconds=1)
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What a code is, whose it is, and that it is good once (runbook section 5)."""
 
 import re
-from datetime import UTC, datetime
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -12,16 +11,10 @@ from tests.codes import code_of, enrolled, give, is_elevated, wrong_code
 from tests.conftest import client_of
 from tests.pages import text_of
 
-NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("clock")
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 MATHEMATICAL = str.maketrans("0123456789", "𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗")
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Sessions end: after an hour without use, and after twelve hours at the latest."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -9,20 +9,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import OperatorSession
+from tests.accounts.conftest import NOW
 from tests.accounts.test_sign_in import is_signed_in, sign_in
 from tests.codes import code_of, enrolled, give, is_elevated
 from tests.pages import HTMX, LOW, flip_form, flip_url, nothing_written, text_of
 
-NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("clock")
 MOMENT = timedelta(microseconds=1)
 IDLE = timedelta(hours=1)
 MAX = timedelta(hours=12)
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
 
 
 @pytest.fixture

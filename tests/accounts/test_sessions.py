@@ -1,7 +1,7 @@
 """A session lives as long as its row: in one deployment, for one person, never brought back."""
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http.cookies import SimpleCookie
 
 import pytest
@@ -15,19 +15,14 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.middleware import OperatorAuthenticationMiddleware
 from accounts.models import OperatorSession
+from tests.accounts.conftest import NOW
 from tests.accounts.test_sign_in import is_signed_in, sign_in
 from tests.codes import elevated_client
 from tests.conftest import client_of
 from tests.pages import HTMX, text_of
 
-NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("clock")
 ENDED = "Your session is over: it was ended elsewhere. Sign in again."
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
 
 
 @pytest.fixture

@@ -31,23 +31,24 @@ class Session:
 
     def __init__(self, base: str, name: str, password: str) -> None:
         self.base = base
+        self.cookies = CookieJar()
         self._opener = urllib.request.build_opener(
-            urllib.request.HTTPCookieProcessor(CookieJar()),
+            urllib.request.HTTPCookieProcessor(self.cookies),
             # A proxy of the developer's has no business on loopback.
             urllib.request.ProxyHandler({}),
         )
-        self._token = self._token_on("/console/login")
+        self.token = self.token_on("/console/login")
         signed_in = self.post("/console/login", username=name, password=password)
         if signed_in.status != 200 or "/console/logout" not in signed_in.text:
             raise RuntimeError(f"{name} could not sign in: {signed_in.status}")
         # Signing in rotates it.
-        self._token = self._token_on("/console/flags")
+        self.token = self.token_on("/console/flags")
 
     def get(self, path: str, **headers: str) -> Answer:
         return self._send(urllib.request.Request(self.base + path, headers=headers))
 
     def post(self, path: str, headers: dict[str, str] | None = None, **fields: str) -> Answer:
-        form = urlencode({"csrfmiddlewaretoken": self._token, **fields}).encode()
+        form = urlencode({"csrfmiddlewaretoken": self.token, **fields}).encode()
         return self._send(urllib.request.Request(self.base + path, form, headers or {}))
 
     def row(self, key: str) -> dict[str, str]:
@@ -64,7 +65,7 @@ class Session:
             seen=seen,
         )
 
-    def _token_on(self, path: str) -> str:
+    def token_on(self, path: str) -> str:
         found = _TOKEN.search(self.get(path).text)
         if found is None:
             raise LookupError(f"no CSRF token on {path}")
