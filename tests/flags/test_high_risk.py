@@ -107,7 +107,7 @@ def test_the_risk_is_the_declared_one_of_the_environment_that_is_flipped(mighty,
 def test_flips_go_by_what_the_accounts_policy_says_and_nothing_else(
     mighty, monkeypatch, answer, elevated
 ):
-    monkeypatch.setattr(policy, "has_fresh_proof", lambda actor: answer)
+    monkeypatch.setattr(policy, "has_fresh_proof", lambda actor, **how: answer)
     actor = console_actor(mighty, elevated=elevated)
     if answer:
         assert ask(actor).outcome is Outcome.FLIPPED
