@@ -112,7 +112,10 @@ def web_server(*, workers: int = 2, certificate: Path | None = None, **extra: st
     With a certificate (a PEM file with its key) it speaks TLS, as Heroku's router does before it.
     """
     port = free_port()
-    tls = ["--certfile", str(certificate), "--keyfile", str(certificate)] if certificate else []
+    tls = []
+    if certificate:
+        # A browser connects ahead of need, and gunicorn keeps a thread for each such connection.
+        tls = ["--certfile", str(certificate), "--keyfile", str(certificate), "--threads", "32"]
     base = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     process = subprocess.Popen(
         [
