@@ -10,6 +10,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.models import User
 from accounts.roles import Role
+from audit.read_only import ReadOnlyAdmin
 
 
 class RoleFilter(admin.SimpleListFilter):
@@ -24,7 +25,7 @@ class RoleFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class OperatorAdmin(admin.ModelAdmin):
+class OperatorAdmin(ReadOnlyAdmin):
     """The operators, to read. What is changed, is changed on an operator's own page."""
 
     list_display = ("name", "role", "active", "totp", "last_sign_in")
@@ -37,15 +38,6 @@ class OperatorAdmin(admin.ModelAdmin):
     def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
         """Look-ups from the address: those of the filters, never of passwords and the like."""
         return lookup in ("role", "is_active__exact")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         device = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)

@@ -48,12 +48,12 @@ def cli_actor(user: User | None = None) -> Actor:
     )
 
 
-def operator_named(name: str) -> User:
-    """The active operator of that name. Raises CommandError."""
-    try:
-        return User.objects.get(username=name, is_active=True)
-    except User.DoesNotExist:
-        raise CommandError(f"There is no active operator {name!r}.") from None
+def operator_named(name: str, *, active: bool = True) -> User:
+    """The operator of that name; unless `active` is False, an active one. Raises CommandError."""
+    user = User.objects.filter(username=name).first()
+    if user is None or (active and not user.is_active):
+        raise CommandError(f"There is no {'active ' if active else ''}operator {name!r}.")
+    return user
 
 
 @contextmanager
@@ -70,9 +70,8 @@ def elevated(actor: Actor) -> Iterator[Actor]:
         raise CommandError("No code was given. Nothing was changed.")
     try:
         with proven(actor.user, code, actor=actor, now=timezone.now()) as proof:
-            by = "recovery code" if proof.recovery_code else "totp"
-            record_about(actor.user, actor, "elevated", {"by": by})
-            yield replace(actor, elevated=True, context={**actor.context, "proof": by})
+            record_about(actor.user, actor, "elevated", {"by": proof.by})
+            yield replace(actor, elevated=True, context={**actor.context, "proof": proof.by})
     except ProofRefused as refused:
         raise CommandError(f"{refused.with_wait} Nothing was changed.") from refused
 

@@ -116,8 +116,14 @@ def refuse(request: HttpRequest, status: int, message: str, **context: Any) -> H
     context |= {"message": message, "status": status, "this_page": ""}
     if getattr(request, "htmx", False):
         return htmx_message(request, status, context)
-    context = admin.site.each_context(request) | {"title": TITLES[status]} | context
-    return render(request, "console/refused.html", context, status=status)
+    return render_page(request, "console/refused.html", {"title": TITLES[status]} | context, status)
+
+
+def render_page(
+    request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    """A whole page of the console: `context`, and what the admin's header needs."""
+    return render(request, template, admin.site.each_context(request) | context, status=status)
 
 
 def act_refused(request: HttpRequest, refused: ActRefused, back: str) -> HttpResponse:

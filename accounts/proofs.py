@@ -32,6 +32,11 @@ class Proof:
     recovery_code: RecoveryCode | None = None
     codes_left: int = 0
 
+    @property
+    def by(self) -> str:
+        """What it was, in the words of the audit log."""
+        return "recovery code" if self.recovery_code else "totp"
+
 
 class ProofRefused(Exception):
     """The code was not taken. `status` is its HTTP answer, `wait` the seconds until the next try.

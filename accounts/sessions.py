@@ -86,10 +86,8 @@ def end(row: OperatorSession) -> None:
 def others(row: OperatorSession) -> int:
     """How many other sessions the person of this one has that are within their limits."""
     now = timezone.now()
-    oldest = now - timedelta(seconds=settings.SESSION_MAX_SECONDS)
-    idle = now - timedelta(seconds=settings.SESSION_IDLE_SECONDS)
-    rows = OperatorSession.objects.filter(user_id=row.user_id, started_at__gte=oldest)
-    return rows.filter(last_seen_at__gte=idle).exclude(pk=row.pk).count()
+    rows = OperatorSession.objects.filter(user_id=row.user_id).exclude(pk=row.pk)
+    return sum(not limit_reached(other, now) for other in rows)
 
 
 def end_all(user: User, *, but: OperatorSession | None = None) -> int:
@@ -97,8 +95,7 @@ def end_all(user: User, *, but: OperatorSession | None = None) -> int:
     rows = OperatorSession.objects.filter(user=user)
     if but is not None:
         rows = rows.exclude(pk=but.pk)
-    ended = rows.count()
-    rows.delete()
+    ended, _ = rows.delete()
     return ended
 
 

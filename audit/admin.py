@@ -7,11 +7,12 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from audit.models import AuditEntry
+from audit.read_only import ReadOnlyAdmin
 from audit.sentences import sentence
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(admin.ModelAdmin):
+class AuditEntryAdmin(ReadOnlyAdmin):
     """The log, to read. Nobody adds, changes or deletes a row here."""
 
     list_display = ("when", "what", "channel", "action", "details")
@@ -27,15 +28,6 @@ class AuditEntryAdmin(admin.ModelAdmin):
         """Look-ups from the address: those of the filters, and no regular expressions."""
         field, _, how = lookup.partition("__")
         return field in self.list_filter and how in ("", "exact", "isnull", "in")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        return False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.template.response import TemplateResponse
 
 from accounts.http import ConsoleRequest, refuse
+from audit.read_only import ReadOnlyAdmin
 from flags import break_glass, bulk
 from flags.declarations import Risk
 from flags.layers import word
@@ -31,7 +32,7 @@ _PK = re.compile(r"[0-9]{1,18}")
 
 
 @admin.register(DeclaredFlag)
-class DeclaredFlagAdmin(admin.ModelAdmin):
+class DeclaredFlagAdmin(ReadOnlyAdmin):
     """The flags page. `_flag_row.html` draws the rows; the columns give headers and sorting."""
 
     list_display = ("flag", "value", "source", "risk_level", "last_change", "shadows")
@@ -43,15 +44,6 @@ class DeclaredFlagAdmin(admin.ModelAdmin):
     list_max_show_all = 100
     actions = ("flip_on", "flip_off")
     actions_selection_counter = True
-
-    def has_add_permission(self, request: Any) -> bool:
-        return False
-
-    def has_change_permission(self, request: Any, obj: DeclaredFlag | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: Any, obj: DeclaredFlag | None = None) -> bool:
-        return False
 
     def has_flip_permission(self, request: ConsoleRequest) -> bool:
         return any(request.user.has_perm(f"flags.flip_{risk}") for risk in Risk)

@@ -6,13 +6,21 @@ from dataclasses import replace
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django_htmx.http import trigger_client_event
 
-from accounts.http import ConsoleRequest, View, operator_view, refuse, safe_next, see_other
+from accounts.http import (
+    ConsoleRequest,
+    View,
+    operator_view,
+    refuse,
+    render_page,
+    safe_next,
+    see_other,
+)
 from audit.sentences import sentence
 from flags import break_glass, config_vars, policy
 from flags.errors import UndeclaredFlag
@@ -60,7 +68,6 @@ def flag_page(request: ConsoleRequest, key: str) -> HttpResponse:
     except UndeclaredFlag as error:
         return refuse(request, 404, str(error))
     context = {
-        **admin.site.each_context(request),
         "title": key,
         "state": state,
         "row": row_of(state, request.actor),
@@ -68,7 +75,7 @@ def flag_page(request: ConsoleRequest, key: str) -> HttpResponse:
         "config_var_is_ignored": bool(config_vars.not_understood([key])),
         "history": [(entry, sentence(entry)) for entry in flip_history(key)],
     }
-    return render(request, "flags/flag.html", context)
+    return render_page(request, "flags/flag.html", context)
 
 
 @flag_view("POST", page=PAGE)
@@ -110,7 +117,6 @@ def offer_flip(request: ConsoleRequest, key: str) -> HttpResponse:
     wanted = {name: request.GET.get(name, "") for name in ("to", "env", "seen")}
     if not _is_flip(wanted):
         return _not_understood(request)
-    asked = request.GET.get("next", "")
     context = {
         "title": f"Turn {wanted['to']} {key} in {wanted['env']}?",
         "row": row_of(state, request.actor),
@@ -118,11 +124,11 @@ def offer_flip(request: ConsoleRequest, key: str) -> HttpResponse:
         "refusal": _refusal_of_offer(request, state, wanted["env"]),
         "already": state.is_set_to(_VALUES[wanted["to"]]),
         "moved": state.seen != wanted["seen"],
-        "next": safe_next(request, asked if asked.startswith(reverse(PAGE)) else "", PAGE),
+        "next": _flags_page(request, request.GET),
     }
     if request.htmx:
         return render(request, "flags/_offer.html", context | {"in_dialog": True})
-    return render(request, "flags/offer.html", admin.site.each_context(request) | context)
+    return render_page(request, "flags/offer.html", context)
 
 
 def _refusal_of_offer(request: ConsoleRequest, state: FlagState, env: str) -> str:
@@ -172,7 +178,7 @@ def _done(request: ConsoleRequest, done: Flip) -> HttpResponse:
     if request.htmx:
         return render(request, "flags/_flag_row.html", {"row": replace(row, notice=notice)})
     messages.success(request, f"{done.state.key} in {done.state.env}: {notice}.")
-    return see_other(f"{_page_to_return_to(request)}#flag-{done.state.key}")
+    return see_other(f"{_flags_page(request, request.POST)}#flag-{done.state.key}")
 
 
 def _refused(
@@ -185,7 +191,7 @@ def _refused(
     if not request.htmx or not row:
         return refuse(request, refused.status, str(refused), row=row, elevate_to=again)
     row = replace(row, notice=str(refused), refused=True, elevate_to=again)
-    context = {"row": row, "drop_to": _page_to_return_to(request)}
+    context = {"row": row, "drop_to": _flags_page(request, request.POST)}
     response = render(request, "flags/_refused_row.html", context, status=refused.status)
     if lacks_proof:
         # The page opens the dialog, over the row that says why.
@@ -196,7 +202,7 @@ def _refused(
 
 def _offer_address(request: ConsoleRequest, key: str, wanted: dict[str, str]) -> str:
     """Where the same flip is offered again, once there is a proof."""
-    query = wanted | {"next": _page_to_return_to(request)}
+    query = wanted | {"next": _flags_page(request, request.POST)}
     return f"{reverse('admin:offer_flip', args=[key])}?{urlencode(query)}"
 
 
@@ -211,7 +217,7 @@ def _fresh_row(request: ConsoleRequest, key: str, env: str, refused: FlipRefused
         return None
 
 
-def _page_to_return_to(request: ConsoleRequest) -> str:
-    """The page that the flip was made on (filters and paging kept), if it is one of ours."""
-    asked = request.POST.get("next", "")
+def _flags_page(request: ConsoleRequest, fields: QueryDict) -> str:
+    """`next`: the page that the flip was made on (filters, paging), if it is one of ours."""
+    asked = fields.get("next", "")
     return safe_next(request, asked if asked.startswith(reverse(PAGE)) else "", PAGE)

@@ -4,13 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import segno
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.auth import HASH_SESSION_KEY, authenticate
 from django.contrib.auth.forms import PasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpResponse
-from django.shortcuts import render, resolve_url
+from django.shortcuts import resolve_url
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -22,6 +22,7 @@ from accounts.http import (
     ended_elsewhere,
     operator_view,
     refuse,
+    render_page,
     see_other,
 )
 from accounts.models import RecoveryCode
@@ -47,7 +48,7 @@ def account(request: ConsoleRequest) -> HttpResponse:
         "codes_made": enrolment.codes_made(request.user),
         "other_sessions": sessions.others(request.operator_session),
     }
-    return _page(request, "accounts/account.html", context)
+    return render_page(request, "accounts/account.html", context)
 
 
 @sensitive_post_parameters("password", "token")
@@ -157,7 +158,7 @@ def change_password(request: ConsoleRequest) -> HttpResponse:
         try:
             with transaction.atomic():
                 services.change_password(user, actor=request.actor, but=row)
-                sessions.drop_elevation(request.session, row)
+                sessions.rotate(request.session, row)
         except sessions.SessionEnded:
             return ended_elsewhere(request, PAGE)
         # The session's tie to the password; its key was rotated above.
@@ -165,7 +166,7 @@ def change_password(request: ConsoleRequest) -> HttpResponse:
         messages.success(request, "Your password is changed; your other sessions are ended.")
         return see_other(resolve_url(PAGE))
     context = {"title": "Change your password", "form": form}
-    return _page(request, "accounts/password.html", context)
+    return render_page(request, "accounts/password.html", context)
 
 
 def _over(request: ConsoleRequest) -> str:
@@ -200,7 +201,7 @@ def _enrolment_page(request: ConsoleRequest, error: str = "", status: int = 200)
         code = segno.make(device.config_url, error="m", micro=False)
         context["qr"] = code.svg_inline(scale=5, border=4, light="#fff", svgclass="qr")
         context["secret"] = enrolment.secret_of(device)
-    return _page(request, "accounts/enrol.html", context, status)
+    return render_page(request, "accounts/enrol.html", context, status)
 
 
 @sensitive_variables("codes")
@@ -208,10 +209,4 @@ def _codes_page(
     request: ConsoleRequest, codes: list[str], title: str, *, enrolled_now: bool = False
 ) -> HttpResponse:
     context = {"title": title, "codes": codes, "enrolled_now": enrolled_now}
-    return _page(request, "accounts/recovery_codes.html", context)
-
-
-def _page(
-    request: ConsoleRequest, template: str, context: dict[str, Any], status: int = 200
-) -> HttpResponse:
-    return render(request, template, admin.site.each_context(request) | context, status=status)
+    return render_page(request, "accounts/recovery_codes.html", context)

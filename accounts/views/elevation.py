@@ -1,7 +1,7 @@
 """GET, POST /console/elevate and POST /console/elevate/drop."""
 
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -13,6 +13,7 @@ from accounts.http import (
     ConsoleRequest,
     ended_elsewhere,
     operator_view,
+    render_page,
     safe_next,
     see_other,
 )
@@ -37,8 +38,7 @@ def elevate(request: ConsoleRequest) -> HttpResponse:
     try:
         with proven(request.user, token, actor=request.actor, now=now) as proof:
             sessions.elevate(request.session, row, request.user, proof, now)
-            by = "recovery code" if proof.recovery_code else "totp"
-            record_about(request.user, request.actor, "elevated", {"by": by})
+            record_about(request.user, request.actor, "elevated", {"by": proof.by})
     except ProofRefused as refused:
         return _form(request, str(refused), status=refused.status, wait=refused.wait)
     except sessions.SessionEnded:
@@ -91,8 +91,7 @@ def _form(
     if request.htmx:
         response = render(request, _DIALOG, context, status=status)
     else:
-        context = admin.site.each_context(request) | context
-        response = render(request, "accounts/elevate.html", context, status=status)
+        response = render_page(request, "accounts/elevate.html", context, status)
     if wait:
         response["Retry-After"] = str(wait)
     return response

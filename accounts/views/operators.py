@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from django.contrib import admin, messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, render, resolve_url
+from django.shortcuts import get_object_or_404, resolve_url
 
 from accounts import policy, services
-from accounts.http import ConsoleRequest, act_refused, operator_view, refuse, see_other
+from accounts.http import ConsoleRequest, act_refused, operator_view, refuse, render_page, see_other
 from accounts.models import OperatorSession, User
 from accounts.proofs import confirmed_devices
 from accounts.refusals import ActRefused
@@ -32,7 +32,6 @@ def operator_page(request: ConsoleRequest, name: str) -> HttpResponse:
     operator = _operator(name)
     about = AuditEntry.objects.filter(target_type="operator", target_id=name)
     context = {
-        **admin.site.each_context(request),
         "title": operator.get_username(),
         "operator": operator,
         "roles": operator.roles,
@@ -44,7 +43,7 @@ def operator_page(request: ConsoleRequest, name: str) -> HttpResponse:
         "is_elevated": policy.has_fresh_proof(request.actor),
         "history": [(entry, sentence(entry)) for entry in about.order_by("-id")[:HISTORY_LENGTH]],
     }
-    return render(request, "accounts/operator.html", context)
+    return render_page(request, "accounts/operator.html", context)
 
 
 @operator_view(methods=("POST",), permission=policy.MANAGE, page=LIST)

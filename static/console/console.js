@@ -122,7 +122,7 @@
     });
     document.querySelectorAll("[data-wait]").forEach(function (shown) {
       const seconds = left(shown, Number(shown.dataset.wait));
-      shown.textContent = seconds ? clock(seconds) : "0:00";
+      shown.textContent = clock(seconds);
     });
   }
   setInterval(count, 500);

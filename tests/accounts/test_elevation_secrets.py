@@ -60,7 +60,7 @@ def test_codes_taken_or_not_are_in_no_log(client, codes, clock, caplog, times, s
 
 
 @pytest.mark.parametrize(
-    "broken", ["views.elevation.render", "proofs.record_about", "proofs._spend"]
+    "broken", ["views.elevation.render_page", "proofs.record_about", "proofs._spend"]
 )
 def test_codes_of_a_request_that_fails_are_in_no_log(
     client, codes, clock, caplog, monkeypatch, broken

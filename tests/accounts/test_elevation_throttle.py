@@ -149,7 +149,7 @@ def test_one_person_waits_for_nobody_elses_failures(client, device, support):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    "broken", ["accounts.proofs.record_about", "accounts.views.elevation.render"]
+    "broken", ["accounts.proofs.record_about", "accounts.views.elevation.render_page"]
 )
 def test_a_wrong_code_in_a_request_that_fails_counts(client, device, monkeypatch, broken):
     monkeypatch.setattr(broken, lambda *args, **kwargs: 1 / 0)

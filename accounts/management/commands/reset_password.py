@@ -6,8 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
-from accounts.cli import ask_password, cli_actor, database_failed
-from accounts.models import User
+from accounts.cli import ask_password, cli_actor, database_failed, operator_named
 from accounts.services import change_password
 
 
@@ -22,9 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *, name: str, **options: Any) -> None:
         try:
-            user = User.objects.filter(username=name).first()
-            if user is None:
-                raise CommandError(f"There is no operator {name!r}.")
+            user = operator_named(name, active=False)
             password = ask_password()
             validate_password(password, user)
             user.set_password(password)

@@ -1,11 +1,10 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DBError
 
-from accounts.cli import cli_actor, database_failed
+from accounts.cli import cli_actor, database_failed, operator_named
 from accounts.enrolment import reset_totp
-from accounts.models import User
 
 
 class Command(BaseCommand):
@@ -19,9 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *, name: str, **options: Any) -> None:
         try:
-            user = User.objects.filter(username=name).first()
-            if user is None:
-                raise CommandError(f"There is no operator {name!r}.")
+            user = operator_named(name, active=False)
             devices, sessions = reset_totp(user, actor=cli_actor())
         except DBError as error:
             raise database_failed(error) from error
