@@ -14,6 +14,7 @@ from accounts.proofs import confirmed_devices, proven
 from accounts.records import record_about
 from accounts.refusals import NotNow
 from audit.actor import Actor
+from audit.services import audited
 
 RECOVERY_CODES = 10
 
@@ -68,7 +69,7 @@ def renew_codes(user: User, *, actor: Actor, now: datetime, seen: str | None = N
     that somebody has just written down. Raises ProofNeeded, NotNow.
     """
     policy.check_fresh_proof(actor)
-    with transaction.atomic():
+    with audited():
         User.objects.hold(user)
         if seen is not None and seen != codes_made(user):
             raise NotNow("New codes were made since this page was drawn: these stand.")
@@ -83,7 +84,7 @@ def remove_device(user: User, pk: int, *, actor: Actor) -> None:
     An elevation that the device gave ends with it.
     """
     policy.check_fresh_proof(actor)
-    with transaction.atomic():
+    with audited():
         User.objects.hold(user)
         devices = confirmed_devices(user)
         device = next((device for device in devices if device.pk == pk), None)
@@ -100,7 +101,7 @@ def reset_totp(user: User, *, actor: Actor) -> tuple[int, int]:
 
     Returns how many devices and sessions there were.
     """
-    with transaction.atomic():
+    with audited():
         User.objects.hold(user)
         devices = TOTPDevice.objects.filter(user=user)
         removed = devices.count()

@@ -18,6 +18,7 @@ from accounts.records import record_about
 from accounts.spans import span
 from accounts.totp import is_code, matching_step
 from audit.actor import Actor
+from audit.services import audited
 
 # The wait doubles with each failure: 1 s, 2 s, 4 s … With 15 minutes between two tries of a
 # million codes, three of them good at a time, guessing takes some years.
@@ -91,14 +92,14 @@ def proven(
     try:
         carrier = _claim(devices, now)
         try:
-            with transaction.atomic():
+            with audited():
                 User.objects.hold(user)
                 yield _spend(user, devices, code.strip(), carrier, now, recovery=not new_device)
         except CodeSpent:
             _give_back(carrier, now)
             raise
     except ProofRefused as refused:
-        with transaction.atomic():
+        with audited():
             record_about(user, actor, f"{what}_refused", {"reason": refused.reason}, now=now)
         raise
 

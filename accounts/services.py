@@ -5,7 +5,6 @@ from dataclasses import replace
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import policy, sessions
@@ -14,6 +13,7 @@ from accounts.records import record_about
 from accounts.refusals import LastSuperadmin
 from accounts.roles import Role
 from audit.actor import Actor
+from audit.services import audited
 
 
 def create_operator(
@@ -34,7 +34,7 @@ def create_operator(
     user.set_password(password)
     user.full_clean(exclude=["password"])
     validate_password(password, user)
-    with transaction.atomic():
+    with audited():
         user.save()
         user.groups.set([Group.objects.get(name=role.value)])
         device = TOTPDevice.objects.create(user=user, name="authenticator") if totp else None
@@ -47,7 +47,7 @@ def change_role(operator: User, role: Role, *, actor: Actor) -> bool:
 
     Groups that are no roles stay. Raises NotPermitted, OwnAccount, ProofNeeded, LastSuperadmin.
     """
-    with transaction.atomic():
+    with audited():
         superadmins = _lock(operator, actor)
         now = User.objects.get(pk=operator.pk)
         if now.roles == (role.value,) and not now.is_superuser:
@@ -69,7 +69,7 @@ def set_active(operator: User, active: bool, *, actor: Actor) -> bool:
 
     Raises NotPermitted, OwnAccount, ProofNeeded, LastSuperadmin.
     """
-    with transaction.atomic():
+    with audited():
         superadmins = _lock(operator, actor)
         if not active:
             _check_not_the_last(operator, superadmins)
@@ -87,7 +87,7 @@ def end_sessions(operator: User, *, actor: Actor, but: OperatorSession | None = 
 
     Raises NotPermitted, ProofNeeded.
     """
-    with transaction.atomic():
+    with audited():
         if actor.user != operator:
             policy.check_may_manage(_afresh(actor), operator)
         ended = sessions.end_all(operator, but=but)
@@ -97,7 +97,7 @@ def end_sessions(operator: User, *, actor: Actor, but: OperatorSession | None = 
 
 def change_password(user: User, *, actor: Actor, but: OperatorSession | None = None) -> None:
     """Save a new password that was set on `user`; ends the other sessions, drops elevations."""
-    with transaction.atomic():
+    with audited():
         user.save(update_fields=["password"])
         ended = sessions.end_all(user, but=but)
         sessions.drop_elevations(user)

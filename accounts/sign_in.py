@@ -14,7 +14,6 @@ from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -24,7 +23,7 @@ from accounts.http import client_address, refuse, request_context
 from accounts.models import User
 from accounts.spans import span
 from audit.actor import Actor, Channel
-from audit.services import record
+from audit.services import audited, record
 
 
 def connect() -> None:
@@ -141,7 +140,7 @@ def _record(request: Any, what: str, operator: User | None) -> None:
     who = operator if what in ("signed_in", "signed_out") else request.actor.user
     label = who.get_username() if who else "anonymous"
     actor = Actor(Channel.CONSOLE, label, who, context=request_context(request))
-    with transaction.atomic():
+    with audited():
         record(
             actor,
             f"console.operator.{what}",

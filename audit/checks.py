@@ -13,21 +13,17 @@ from audit import triggers
 def triggers_are_in_place(
     app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """audit.E001: the log can be rewritten. Runs only where a database is asked for."""
+    """audit.E001: the log can be rewritten, or flags changed without it. Asks the database."""
     problems: list[CheckMessage] = []
     for alias in databases or []:
-        connection = connections[alias]
         try:
-            with connection.cursor() as cursor:
-                tables = connection.introspection.table_names(cursor)
-            # A database before its first migration has nothing to guard.
-            missing = triggers.missing(connection) if triggers.GUARDED_TABLES[0] in tables else []
+            missing = triggers.missing(connections[alias])
         except DBError:
             continue
         if missing:
             problems.append(
                 Error(
-                    f"The audit log is not append-only: not in place: {', '.join(missing)}.",
+                    f"The audit log is not guarded: triggers not in place: {', '.join(missing)}.",
                     hint="Run manage.py migrate --skip-checks: it installs them again.",
                     id="audit.E001",
                 )

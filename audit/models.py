@@ -10,21 +10,39 @@ from audit.actor import Channel
 
 
 class AppendOnly(Exception):
-    """Someone tried to change or to remove an audit row through the ORM."""
+    """Someone tried to add, change or remove a row around `audit.services`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__("audit rows are never changed and never deleted")
+        super().__init__(
+            "audit rows are never changed and never deleted, and record() alone adds them"
+        )
 
 
-class AuditQuerySet(models.QuerySet["AuditEntry"]):
-    def update(self, **kwargs: Any) -> NoReturn:
-        raise AppendOnly
-
-    def delete(self) -> NoReturn:
-        raise AppendOnly
+def _refused(*args: Any, **kwargs: Any) -> NoReturn:
+    raise AppendOnly
 
 
-class AuditEntry(models.Model):
+class AppendOnlyQuerySet(models.QuerySet):
+    """Reads. The triggers refuse what walks around this."""
+
+    update = bulk_update = delete = bulk_create = _refused
+
+
+class AppendOnlyModel(models.Model):
+    """A row that is read through the ORM; `append` is for the one writer of its table."""
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    save = delete = _refused
+
+    def append(self) -> None:
+        super().save(force_insert=True)
+
+
+class AuditEntry(AppendOnlyModel):
     """One act. Written by `audit.services.record` alone."""
 
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -40,8 +58,6 @@ class AuditEntry(models.Model):
     context = models.JSONField(default=dict)
     change_id = models.UUIDField(null=True, unique=True)
 
-    objects = AuditQuerySet.as_manager()
-
     class Meta:
         db_table = "console_audit_log"
         default_permissions = ("view",)
@@ -56,10 +72,25 @@ class AuditEntry(models.Model):
     def __str__(self) -> str:
         return f"{self.action} {self.target_id} by {self.actor}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise AppendOnly
-        super().save(*args, **kwargs)
 
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise AppendOnly
+class AuditLink(AppendOnlyModel):
+    """The link of one audit row in the chain. Written by `audit.chain` alone.
+
+    `row_hash` is an HMAC over `prev_hash` and the row, both as 64 hexadecimal digits; `key_id` says
+    with which key. No foreign key: a link outlives its row, and so tells that the row is gone.
+    """
+
+    # Numbered by the sealer, from 1 and without gaps; an auto field, because on SQLite it is the
+    # row's real key then: INSERT OR REPLACE knows no other.
+    seq = models.BigAutoField(primary_key=True)
+    audit_id = models.BigIntegerField(unique=True)
+    prev_hash = models.CharField(max_length=64, unique=True)
+    row_hash = models.CharField(max_length=64)
+    key_id = models.CharField(max_length=16)
+
+    class Meta:
+        db_table = "console_audit_chain"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"link {self.seq} of audit row {self.audit_id}"

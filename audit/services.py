@@ -1,19 +1,52 @@
-"""`record()`: the only writer of the audit log."""
+"""`audited()` and `record()`: the only way into the audit log."""
 
+import functools
+import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from audit import chain, checkpoints
 from audit.actor import Actor
+from audit.canonical import FIELDS
 from audit.models import AuditEntry
 
 
 class NotInTransaction(RuntimeError):
     """An audit row must live and die with the change that it tells of."""
+
+
+# The rows of the transaction at hand that have no links yet.
+_to_seal: ContextVar[list[int] | None] = ContextVar("audit_rows_to_seal", default=None)
+
+
+@contextmanager
+def audited() -> Iterator[None]:
+    """One transaction (`atomic()`), at whose end the rows that were recorded in it are sealed.
+
+    Sealing comes last because the chain is locked from then on: whoever holds it waits for nothing
+    but the commit, so no open transaction elsewhere can hold up the console. Inside another
+    `audited()` this is a savepoint, and the outer one seals. Of changes to prod's flags a
+    checkpoint goes to the log once they are committed.
+    """
+    with transaction.atomic():
+        if _to_seal.get() is not None:
+            yield
+            return
+        recorded: list[int] = []
+        token = _to_seal.set(recorded)
+        try:
+            yield
+        finally:
+            _to_seal.reset(token)
+        if recorded and not transaction.get_rollback():
+            _seal(recorded)
 
 
 def record(
@@ -27,16 +60,17 @@ def record(
     change_id: uuid.UUID | None = None,
     now: datetime | None = None,
 ) -> AuditEntry:
-    """Append one row to the log, inside the caller's transaction (runbook section 4).
+    """Append one row to the log, inside the caller's `audited()` (runbook section 4).
 
     `payload` has exactly the contract's keys; what else is worth knowing goes to `context`, beside
     the actor's own, blanks left out. `change_id` names the flag row's version that this row
-    accounts for. Raises NotInTransaction outside `atomic()`.
+    accounts for. Raises NotInTransaction outside `audited()`.
     """
-    if not transaction.get_connection().in_atomic_block:
-        raise NotInTransaction(f"{action}: record() must be called inside the change's transaction")
+    recorded = _to_seal.get()
+    if recorded is None:
+        raise NotInTransaction(f"{action}: record() must be called inside the change's audited()")
     details = {**actor.context, **(context or {})}
-    return AuditEntry.objects.create(
+    entry = AuditEntry(
         created_at=now or timezone.now(),
         admin=actor.user,
         actor=actor.label,
@@ -48,3 +82,18 @@ def record(
         context={name: value for name, value in details.items() if value not in ("", None)},
         change_id=change_id,
     )
+    entry.append()
+    recorded.append(entry.pk)
+    return entry
+
+
+_ACTION, _PAYLOAD = FIELDS.index("action"), FIELDS.index("payload")
+
+
+def _seal(recorded: list[int]) -> None:
+    sealed = chain.seal(recorded)
+    if any(
+        row[_ACTION] == "console.flag.flip" and json.loads(row[_PAYLOAD])["env"] == "prod"
+        for row in sealed.rows
+    ):
+        transaction.on_commit(functools.partial(checkpoints.log, sealed.head), robust=True)

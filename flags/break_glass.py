@@ -4,13 +4,12 @@ import uuid
 from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
 from audit.actor import Actor
-from audit.services import record
+from audit.services import audited, record
 from flags.models import BreakGlass
 from flags.state import FlagState
 
@@ -48,7 +47,7 @@ def acknowledge(pk: int, *, actor: Actor) -> BreakGlass | None:
     None where there is none to acknowledge, or somebody else was first.
     """
     now = timezone.now()
-    with transaction.atomic():
+    with audited():
         if not waiting().filter(pk=pk).update(acknowledged_by=actor.user, acknowledged_at=now):
             return None
         entry = BreakGlass.objects.select_related("claimed_by").get(pk=pk)

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.actor import Actor
-from audit.services import record
+from audit.services import audited, record
 from flags import break_glass, policy, runtime
 from flags.layers import word
 from flags.models import FeatureFlag
@@ -70,7 +70,7 @@ def flip(
     """
     now = now or timezone.now()
     try:
-        with transaction.atomic():
+        with audited():
             state = read_state(key, env)
             policy.check_role(actor, state.declaration.risk)
             check_environment(env)

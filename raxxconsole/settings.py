@@ -17,6 +17,11 @@ environ.Env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
 DEBUG = environment.read_bool("DEBUG", default=False)
 # The key under DEBUG is public on purpose: it signs nothing but a developer's own sessions.
 SECRET_KEY = environment.read_text("SECRET_KEY", default="debug-only" if DEBUG else None)
+# Signs the audit chain: the same key in every deployment that shares the database.
+AUDIT_SIGNING_KEY = environment.read_text(
+    "AUDIT_SIGNING_KEY", default="debug-only" if DEBUG else None
+)
+AUDIT_OLD_SIGNING_KEYS = environment.read_list("AUDIT_OLD_SIGNING_KEYS", default=())
 ALLOWED_HOSTS = environment.read_list(
     "ALLOWED_HOSTS", default=("localhost", "127.0.0.1", "[::1]") if DEBUG else ()
 )

@@ -15,6 +15,7 @@ os.environ.update(
     # Django's test client speaks plain HTTP.
     SECURE_SSL_REDIRECT="0",
     SECRET_KEY="only-for-tests",
+    AUDIT_SIGNING_KEY="only-for-tests",
     CONSOLE_ENV="staging",
     CONSOLE_ENVIRONMENTS="prod,staging",
     FLAG_CONSOLE_FEATURE_FLAGS_DB="1",

@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.contrib.auth import HASH_SESSION_KEY, authenticate
 from django.contrib.auth.forms import PasswordChangeForm
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import resolve_url
 from django.utils import timezone
@@ -28,6 +27,7 @@ from accounts.http import (
 from accounts.models import RecoveryCode
 from accounts.proofs import ProofRefused, confirmed_devices
 from accounts.refusals import ActRefused
+from audit.services import audited
 
 PAGE = "admin:account"
 ENROL = "admin:enrol"
@@ -156,7 +156,7 @@ def change_password(request: ConsoleRequest) -> HttpResponse:
     if form.is_valid():
         user = form.save(commit=False)
         try:
-            with transaction.atomic():
+            with audited():
                 services.change_password(user, actor=request.actor, but=row)
                 sessions.rotate(request.session, row)
         except sessions.SessionEnded:

@@ -2,7 +2,6 @@
 
 from django.conf import settings
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -20,6 +19,7 @@ from accounts.http import (
 from accounts.proofs import ProofRefused, confirmed_devices, proven, wait_of
 from accounts.records import record_about
 from accounts.spans import span
+from audit.services import audited
 
 # htmx asks from the dialog, and swaps what it gets into it.
 _DIALOG = "accounts/_elevate.html"
@@ -57,7 +57,7 @@ def drop(request: ConsoleRequest) -> HttpResponse:
     """Leave the elevation early."""
     row = request.operator_session
     try:
-        with transaction.atomic():
+        with audited():
             sessions.drop_elevation(request.session, row)
             if request.elevated_until is not None:
                 record_about(request.user, request.actor, "elevation_dropped")

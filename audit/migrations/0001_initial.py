@@ -5,6 +5,8 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
+from audit.permanent import PERMANENT
+
 
 class Migration(migrations.Migration):
 
@@ -38,4 +40,5 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['action', '-id'], name='audit_action'), models.Index(fields=['target_type', 'target_id', '-id'], name='audit_target'), models.Index(fields=['-created_at'], name='audit_created_at')],
             },
         ),
+        PERMANENT,
     ]

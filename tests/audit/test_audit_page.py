@@ -5,11 +5,10 @@ import re
 from html import unescape
 
 import pytest
-from django.db import transaction
 
 from audit.actor import Actor, Channel
 from audit.models import AuditEntry
-from audit.services import record
+from audit.services import audited, record
 from tests.conftest import client_of
 from tests.flags.test_flags_page import turn
 from tests.pages import HIGH, LOW, MEDIUM, client_as, nothing_written, text_of
@@ -25,7 +24,7 @@ def payloads_of(response) -> list[dict]:
 
 
 def other_act(label: str = "ops (shell)", **payload) -> None:
-    with transaction.atomic():
+    with audited():
         record(
             Actor(Channel.CLI, label),
             "console.operator.created",

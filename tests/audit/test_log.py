@@ -42,6 +42,8 @@ BY_THE_ORM = {
     "update_or_create": lambda entry: AuditEntry.objects.update_or_create(
         pk=entry.pk, defaults={"actor": "x"}
     ),
+    "a new row": lambda entry: AuditEntry.objects.create(payload={}, target_id="x"),
+    "many new rows": lambda entry: AuditEntry.objects.bulk_create([AuditEntry(payload={})]),
 }
 
 
@@ -60,14 +62,14 @@ AROUND_THE_ORM = {
     "base save": lambda entry: _forget(entry).save_base(force_update=True),
     "same id": lambda entry: AuditEntry(
         id=entry.pk, created_at=timezone.now(), payload={}, target_id="x"
-    ).save(),
-    "upsert on id": lambda entry: AuditEntry.objects.bulk_create(
+    ).save_base(),
+    "upsert on id": lambda entry: AuditEntry._base_manager.bulk_create(
         [_forget(entry)],
         update_conflicts=True,
         unique_fields=["id"],
         update_fields=["payload"],
     ),
-    "upsert on change_id": lambda entry: AuditEntry.objects.bulk_create(
+    "upsert on change_id": lambda entry: AuditEntry._base_manager.bulk_create(
         [AuditEntry(payload={}, created_at=timezone.now(), change_id=entry.change_id)],
         update_conflicts=True,
         unique_fields=["change_id"],

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audit.actor import Actor, Channel
 from audit.models import AuditEntry
-from audit.services import NotInTransaction, record
+from audit.services import NotInTransaction, audited, record
 from tests.conftest import console_actor
 
 SHELL = Actor(Channel.CLI, "root (shell)", context={"os_user": "root", "host": "box"})
@@ -17,13 +17,17 @@ SHELL = Actor(Channel.CLI, "root (shell)", context={"os_user": "root", "host": "
 
 def write(actor: Actor = SHELL, **fields) -> AuditEntry:
     about = {"target_type": "thing", "target_id": "t1", "payload": {"thing": "t1"}} | fields
-    return record(actor, "console.thing.done", **about)
+    with audited():
+        return record(actor, "console.thing.done", **about)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_outside_a_transaction_nothing_is_recorded():
+    about = {"target_type": "thing", "target_id": "t1", "payload": {}}
     with pytest.raises(NotInTransaction, match=r"console\.thing\.done"):
-        write()
+        record(SHELL, "console.thing.done", **about)
+    with pytest.raises(NotInTransaction), transaction.atomic():
+        record(SHELL, "console.thing.done", **about)
     assert not AuditEntry.objects.exists()
 
 

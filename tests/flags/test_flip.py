@@ -103,8 +103,8 @@ def test_on_and_off_again_is_not_what_was_seen(ops):
 
 def test_a_row_that_raw_sql_inserted_can_be_flipped(ops):
     FeatureFlag.objects.create(flag_key=KEY, env="staging", value=1)
-    assert seen() == "db::1"
-    flip(KEY, "staging", False, actor=console_actor(ops), seen="db::1")
+    assert seen() == f"db:{FeatureFlag.objects.get().change_id.hex}:1"
+    flip(KEY, "staging", False, actor=console_actor(ops), seen=seen())
     assert FeatureFlag.objects.get().value == 0
 
 

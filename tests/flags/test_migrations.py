@@ -149,7 +149,7 @@ def test_after_them_the_triggers_are_in_place_and_the_check_is_silent(remade):
     catalogue = "pg_trigger" if connection.vendor == "postgresql" else "sqlite_master"
     column = "tgname" if connection.vendor == "postgresql" else "name"
     present = {name for (name,) in remade.query(f"SELECT {column} FROM {catalogue}")}
-    assert set(triggers.expected()) <= present
+    assert set(triggers.expected(connection)) <= present
     assert "no issues" in remade.manage("check", "--database", "default")
 
 

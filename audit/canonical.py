@@ -1,0 +1,68 @@
+"""An audit row as the one sequence of bytes that is signed, whatever database or file it is in."""
+
+import hmac
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+FIELDS = (
+    *("id", "created_at", "admin_id", "actor", "channel", "action"),
+    *("target_type", "target_id", "payload", "context", "change_id"),
+)
+"""The columns of `console_audit_log`, in the order in which they are signed."""
+
+_ID, _CREATED_AT, _PAYLOAD, _CONTEXT, _CHANGE_ID = (
+    FIELDS.index(name) for name in ("id", "created_at", "payload", "context", "change_id")
+)
+
+
+class Unreadable(ValueError):
+    """A stored row has a value that the console never writes: it was edited."""
+
+
+def canonical(row: Sequence[Any]) -> bytes:
+    """The signed form of one row: its `FIELDS` as a raw cursor of either database gives them.
+
+    JSON with sorted keys and no blanks; times in UTC with microseconds; a UUID as 32 hexadecimal
+    digits. Raises Unreadable.
+    """
+    values = list(row)
+    try:
+        values[_CREATED_AT] = _moment(values[_CREATED_AT])
+        values[_PAYLOAD] = _parsed(values[_PAYLOAD])
+        values[_CONTEXT] = _parsed(values[_CONTEXT])
+        if values[_CHANGE_ID] is not None:
+            values[_CHANGE_ID] = UUID(str(values[_CHANGE_ID])).hex
+        return _encode(values).encode("ascii")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Unreadable(f"audit row {values[_ID]}: {error}") from error
+
+
+def row_hash(key: bytes, prev_hash: str, signed: bytes) -> str:
+    """HMAC-SHA256 over the link before and the canonical row, as 64 hexadecimal digits."""
+    return hmac.digest(key, prev_hash.encode() + signed, "sha256").hex()
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
+
+
+def _moment(value: datetime | str) -> str:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    if moment.tzinfo is not UTC:
+        # SQLite keeps UTC without saying so.
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.isoformat(timespec="microseconds")
+
+
+def _parsed(value: Any) -> Any:
+    return json.loads(value, object_pairs_hook=_object) if isinstance(value, str) else value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        # Databases differ on which of two equal keys counts.
+        raise ValueError("a key stands twice")
+    return found

@@ -1,0 +1,136 @@
+"""The chain: each audit row signed together with the one before it. The only writer of links.
+
+`row_hash = HMAC-SHA256(key, prev_hash ‖ canonical row)`. Whoever has the database but not the key
+can neither change a row nor take one out of the middle without a broken link. What this proves and
+what it cannot: docs/architecture/audit-log.md.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+
+from audit import keys
+from audit.canonical import FIELDS, canonical, row_hash
+
+START = "0" * 64
+"""The `prev_hash` of the first link."""
+_LOCK = 0x52617878  # any number that no other advisory lock has
+# Rows that triggers wrote and that wait are looked for among the latest of them, and further back
+# only while all of those wait.
+_FIRST_LOOK, _LAST_LOOK = 16, 4096
+_AT_ONCE = 100
+
+COLUMNS = ", ".join(f"log.{field}" for field in FIELDS)
+_LATEST_BY_TRIGGER = (
+    "SELECT id FROM (SELECT id FROM console_audit_log WHERE channel = 'sql'"
+    " ORDER BY created_at DESC, id DESC LIMIT %s) AS latest"
+)
+_UNSEALED = f"""
+    SELECT {COLUMNS} FROM ({{ids}}) AS wanted
+    JOIN console_audit_log AS log ON log.id = wanted.id
+    WHERE NOT EXISTS (SELECT 1 FROM console_audit_chain WHERE audit_id = log.id)
+    ORDER BY log.id
+"""
+_HEAD = "SELECT seq, row_hash FROM console_audit_chain ORDER BY seq DESC LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last link: how many there are, and its hash. An empty chain has size 0."""
+
+    size: int = 0
+    row_hash: str = START
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What a sealer did: the rows that it gave links to (`FIELDS` each), and the head then."""
+
+    rows: list[Sequence[Any]]
+    head: Head
+
+
+def head() -> Head:
+    """The last link that is committed, or that this transaction made."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HEAD)
+        return Head(*(cursor.fetchone() or ()))
+
+
+def seal(ids: Iterable[int]) -> Sealed:
+    """Append links for these rows, and for those of triggers that wait, in the order of their ids.
+
+    The chain is locked from here to the end of the transaction, so this is its last act. Rows that
+    a rolled-back savepoint took with it are left out.
+    """
+    own = " UNION ALL ".join(f"SELECT {int(pk)} AS id" for pk in ids)
+    with connection.cursor() as cursor:
+        _lock(cursor)
+        look = _FIRST_LOOK
+        while True:
+            cursor.execute(_UNSEALED.format(ids=f"{own} UNION {_LATEST_BY_TRIGGER}"), [look])
+            rows = cursor.fetchall()
+            if look >= _LAST_LOOK or sum(row[_CHANNEL] == "sql" for row in rows) < look:
+                return _append(cursor, rows)
+            look *= 4
+
+
+def seal_waiting() -> tuple[int, Head]:
+    """Append links for all rows of triggers that have none: their number, and the head then.
+
+    In a transaction of its own.
+    """
+    with transaction.atomic():
+        return _seal_all("SELECT id FROM console_audit_log WHERE channel = 'sql'")
+
+
+def adopt(last: int) -> tuple[int, Head]:
+    """Append links for all rows up to the id `last` that have none, whatever their channel.
+
+    Returns their number and the head. For rows of a release that knew no chain; inside the
+    caller's transaction.
+    """
+    return _seal_all(f"SELECT id FROM console_audit_log WHERE id <= {int(last)}")
+
+
+_CHANNEL = FIELDS.index("channel")
+
+
+def _lock(cursor: Any) -> None:
+    """One sealer at a time, until the transaction ends. SQLite has one writer anyway."""
+    if connection.vendor == "postgresql":
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def _seal_all(ids: str) -> tuple[int, Head]:
+    """Seal the rows that a query names, some thousands at a time: their number, and the head."""
+    count = 0
+    with connection.cursor() as cursor:
+        _lock(cursor)
+        while True:
+            cursor.execute(f"{_UNSEALED.format(ids=ids)} LIMIT {_LAST_LOOK}")
+            sealed = _append(cursor, cursor.fetchall())
+            count += len(sealed.rows)
+            if len(sealed.rows) < _LAST_LOOK:
+                return count, sealed.head
+
+
+def _append(cursor: Any, rows: list[Sequence[Any]]) -> Sealed:
+    cursor.execute(_HEAD)
+    last = Head(*(cursor.fetchone() or ()))
+    key_id, key = keys.signing_key()
+    values: list[Any] = []
+    for row in rows:
+        digest = row_hash(key, last.row_hash, canonical(row))
+        values.append((last.size + 1, row[0], last.row_hash, digest, key_id))
+        last = Head(last.size + 1, digest)
+    for start in range(0, len(values), _AT_ONCE):
+        part = values[start : start + _AT_ONCE]
+        cursor.execute(
+            "INSERT INTO console_audit_chain (seq, audit_id, prev_hash, row_hash, key_id) VALUES "
+            + ", ".join(["(%s, %s, %s, %s, %s)"] * len(part)),
+            [value for link in part for value in link],
+        )
+    return Sealed(rows, last)
