@@ -57,10 +57,11 @@ def _moment(value: datetime | str) -> str:
 
 
 def _parsed(value: Any) -> Any:
-    return json.loads(value, object_pairs_hook=_object) if isinstance(value, str) else value
+    return json.loads(value, object_pairs_hook=unique_object) if isinstance(value, str) else value
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For `json.loads(object_pairs_hook=…)`. Raises ValueError where a key stands twice."""
     found = dict(pairs)
     if len(found) != len(pairs):
         # Databases differ on which of two equal keys counts.
