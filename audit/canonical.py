@@ -36,7 +36,7 @@ def canonical(row: Sequence[Any]) -> bytes:
         if values[_CHANGE_ID] is not None:
             values[_CHANGE_ID] = UUID(str(values[_CHANGE_ID])).hex
         return _encode(values).encode("ascii")
-    except (TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
         raise Unreadable(f"audit row {values[_ID]}: {error}") from error
 
 

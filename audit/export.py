@@ -170,7 +170,8 @@ def _texts(said: dict[str, Any]) -> dict[str, Any]:
 
 def _csv_line(cells: Any) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    # The line ends of RFC 4180: with others a lone CR would stand unquoted.
+    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
     return buffer.getvalue()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 
 from audit import accounts_of_flags, chain, keys, triggers
-from audit.chain import COLUMNS, Head
+from audit.chain import COLUMNS
 from audit.checkpoints import Checkpoint
 from audit.damage import Kind, Report
 from audit.walk import Link, Walk
@@ -70,13 +70,13 @@ class Verification:
 
     def run(self) -> Iterator[int]:
         """Walk; after each batch, how many links it had. Then the report is whole."""
-        start = _head_at(self._start)
+        start = chain.head_at(self._start)
         walk = Walk(self.report, keys.known_keys(), start)
         for links in batches(self._start, self._head.size):
             walk.feed(links)
             yield len(links)
         walk.end(_existing)
-        check_checkpoints(self.report, self._checkpoints, self._head.size, hash_at)
+        check_checkpoints(self.report, self._checkpoints, self._head.size, chain.hash_at)
         self._look_for_forgeries()
         for name in triggers.missing(connection):
             self.report.add(Kind.MISSING_TRIGGER, what=name)
@@ -103,21 +103,6 @@ def check_checkpoints(
             report.add(Kind.CUT_TAIL, size + 1, None, what, count=checkpoint.size - size)
         elif hash_at(checkpoint.size) != checkpoint.head:
             report.add(Kind.CUT_AND_REGROWN, checkpoint.size, None, what)
-
-
-def hash_at(seq: int) -> str | None:
-    """The hash of link `seq`; of 0 the one that the first link names. None where it is gone."""
-    head = _head_at(seq)
-    return head.row_hash if head else None
-
-
-def _head_at(seq: int) -> Head | None:
-    if seq == 0:
-        return Head()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT seq, row_hash FROM console_audit_chain WHERE seq = %s", [seq])
-        found = cursor.fetchone()
-    return Head(*found) if found else None
 
 
 def _existing(hashes: Collection[str]) -> set[str]:
