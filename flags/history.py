@@ -49,4 +49,4 @@ def last_changes(rows: Iterable[FeatureFlag]) -> dict[str, LastChange]:
 def flip_history(key: str, *, limit: int = 50) -> list[AuditEntry]:
     """The latest audit entries about one flag, in every environment, newest first."""
     about = AuditEntry.objects.filter(target_type="feature_flag", target_id=key)
-    return list(about.order_by("-id")[:limit])
+    return list(about.order_by("-created_at", "-id")[:limit])

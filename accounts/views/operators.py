@@ -31,6 +31,7 @@ def operator_page(request: ConsoleRequest, name: str) -> HttpResponse:
     """GET /console/users/<name>: the account, what may be done with it, and its history."""
     operator = _operator(name)
     about = AuditEntry.objects.filter(target_type="operator", target_id=name)
+    newest = about.order_by("-created_at", "-id")[:HISTORY_LENGTH]
     context = {
         "title": operator.get_username(),
         "operator": operator,
@@ -41,7 +42,7 @@ def operator_page(request: ConsoleRequest, name: str) -> HttpResponse:
         "is_self": operator == request.user,
         "may_manage": policy.may_manage(request.actor),
         "is_elevated": policy.has_fresh_proof(request.actor),
-        "history": [(entry, sentence(entry)) for entry in about.order_by("-id")[:HISTORY_LENGTH]],
+        "history": [(entry, sentence(entry)) for entry in newest],
     }
     return render_page(request, "accounts/operator.html", context)
 
