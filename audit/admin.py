@@ -19,7 +19,7 @@ from audit.sentences import sentence_html
 class AuditEntryAdmin(ReadOnlyAdmin):
     """The log, to read. Nobody adds, changes or deletes a row here."""
 
-    list_display = ("when", "what", "channel", "action", "details")
+    list_display = ("when", "what", "channel", "action")
     list_display_links = None
     list_filter = (
         filters.WrittenFilter,
@@ -66,16 +66,13 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @admin.display
     def what(self, entry: AuditEntry) -> Any:
-        context = {"entry": entry, "sentence": sentence_html(entry)}
-        return render_to_string("audit/_what.html", context)
-
-    @admin.display
-    def details(self, entry: AuditEntry) -> Any:
         shown = {
+            "entry": entry,
+            "sentence": sentence_html(entry),
             "payload": _as_json(entry.payload),
             "context": _as_json(entry.context) if entry.context else "",
         }
-        return render_to_string("audit/_details.html", shown)
+        return render_to_string("audit/_what.html", shown)
 
 
 # Marks that turn the direction of the text after them: shown by their numbers.

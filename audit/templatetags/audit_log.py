@@ -23,6 +23,7 @@ def audit_activity(cl: AuditChangeList) -> dict[str, Any]:
         "width": shown.width,
         "height": HEIGHT,
         "step": STEP,
+        "total": shown.total,
         "words": _words(shown),
         "first": shown.bars[0].day,
         "last": shown.bars[-1].day,
