@@ -7,6 +7,14 @@ from django.db import models
 from django.db.models.functions import Now
 
 from audit.actor import Channel
+from audit.json_text import JsonText
+
+PAYLOAD_ENV = JsonText("payload", "env")
+INCIDENT = JsonText("context", "incident")
+REQUEST_ID = JsonText("context", "request_id")
+# The order of the page. Every index ends with it, so that whatever is filtered by, the newest rows
+# are read off the index: nothing is sorted, however long the log.
+_PAGE_ORDER = (models.F("created_at").desc(), models.F("id").desc())
 
 
 class AppendOnly(Exception):
@@ -64,9 +72,16 @@ class AuditEntry(AppendOnlyModel):
         verbose_name = "audit entry"
         verbose_name_plural = "audit entries"
         indexes = [
-            models.Index(fields=["action", "-id"], name="audit_action"),
+            # The latest of one flag, for triggers and histories; all others are for the page.
             models.Index(fields=["target_type", "target_id", "-id"], name="audit_target"),
-            models.Index(fields=["-created_at"], name="audit_created_at"),
+            models.Index(*_PAGE_ORDER, name="audit_by_time"),
+            models.Index("action", *_PAGE_ORDER, name="audit_by_action"),
+            models.Index("actor", *_PAGE_ORDER, name="audit_by_actor"),
+            models.Index("channel", *_PAGE_ORDER, name="audit_by_channel"),
+            models.Index("target_id", *_PAGE_ORDER, name="audit_by_target"),
+            models.Index(PAYLOAD_ENV, *_PAGE_ORDER, name="audit_by_env"),
+            models.Index(INCIDENT, *_PAGE_ORDER, name="audit_by_incident"),
+            models.Index(REQUEST_ID, *_PAGE_ORDER, name="audit_by_request"),
         ]
 
     def __str__(self) -> str:

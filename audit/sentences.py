@@ -1,11 +1,25 @@
-"""An audit entry as a sentence that can be read at 3 a.m."""
+"""An audit entry as a sentence that can be read at 3 a.m.: as text, and as HTML."""
 
+from collections.abc import Iterator
+from string import Formatter
 from typing import Any
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from audit.models import AuditEntry
 
+FLIP = "console.flag.flip"
 _BY = {"console": "from the console", "cli": "from the command line", "promotion": "by promotion"}
 _SENTENCES = {
+    "console.flag.reconciled": "{actor} reconciled {flag} {value} in {env}",
+    "console.flag.mark_promote": "{actor} marked {flag} {value} for prod",
+    "console.flag.approved": "{actor} approved {flag} {value} for prod",
+    "console.flag.promoted": "{actor} promoted {flag} {value} to prod",
+    "console.flag.rejected": "{actor} rejected {flag} {value} for prod: {reason}",
+    "console.flag.expired": "the promotion of {flag} {value} to prod expired",
+    "console.break_glass.acknowledged": "{actor} acknowledged the break-glass flip of {flag} "
+    "in {env} (claimed by {claimed_by})",
     "console.operator.created": "{actor} made the operator {target} ({role})",
     "console.operator.signed_in": "{actor} signed in",
     "console.operator.signed_out": "{actor} signed out",
@@ -24,33 +38,71 @@ _SENTENCES = {
     "console.operator.role_changed": "{actor} changed the role of {target} from {from} to {to}",
     "console.operator.deactivated": "{actor} deactivated {target}",
     "console.operator.reactivated": "{actor} let {target} in again",
-    "console.break_glass.acknowledged": "{actor} acknowledged the break-glass flip of {flag} "
-    "in {env} (claimed by {claimed_by})",
+    "console.audit.exported": "{actor} exported the audit log up to link {up_to} (filter: {filter})",
+    "console.audit.adopted": "{actor} vouched for {rows} entries without links, up to #{through}",
 }
-_WORDS = {True: "on", False: "off", None: "no value"}
+# Without an entry of them in sight: the log is too long to be asked which actions it has.
+KNOWN_ACTIONS = (FLIP, *_SENTENCES)
+_EMPHASISED = frozenset({"value", "to", "env"})
+# What people typed: it may turn the direction of the text after it.
+_WRITTEN = frozenset({"actor", "target", "flag", "reason"})
 
 
 def sentence(entry: AuditEntry) -> str:
     """Such as "alice turned console_billing on in prod from the console"."""
-    payload = entry.payload
-    if entry.action == "console.flag.flip":
-        by = _BY.get(entry.channel, f"by {entry.get_channel_display()}")
-        where = f"{payload['flag']} {_WORDS[payload['to']]} in {payload['env']}"
-        verb = "pinned" if payload["from"] == payload["to"] else "turned"
+    return "".join(text + value for text, _, value in _pieces(entry))
+
+
+def sentence_html(entry: AuditEntry) -> SafeString:
+    """The same with value and environment emphasised; every value escaped."""
+    return format_html_join("", "{}{}", ((text, _mark(*named)) for text, *named in _pieces(entry)))
+
+
+def _mark(name: str, value: str) -> str:
+    if name in _EMPHASISED:
+        return format_html("<strong>{}</strong>", value)
+    return format_html("<bdi>{}</bdi>", value) if name in _WRITTEN else value
+
+
+def _pieces(entry: AuditEntry) -> Iterator[tuple[str, str, str]]:
+    """The sentence as our words, the name of the value that follows them, and that value.
+
+    An entry of another release may lack some of what a sentence names.
+    """
+    known = {**entry.payload, "actor": entry.actor, "target": entry.target_id}
+    known |= {"action": entry.action, "way": _way(entry)}
+    for text, name, *_ in Formatter().parse(_words(entry)):
+        yield text, name or "", _said(known[name]) if name in known else "?" if name else ""
+
+
+def _words(entry: AuditEntry) -> str:
+    if entry.action == FLIP:
         unproved = ", by break-glass" if entry.context.get("break_glass") else ""
-        return f"{entry.actor} {verb} {where} {by}{unproved}"
-    words = _SENTENCES.get(entry.action)
-    if words is None:
-        return f"{entry.actor}: {entry.action} {entry.target_id}"
-    known = {
-        name: ", ".join(value) or "none" if isinstance(value, list) else value
-        for name, value in payload.items()
-    }
-    return words.format_map(_Told(known, actor=entry.actor, target=entry.target_id))
+        return f"{_flipped(entry.payload)} in {{env}} {{way}}{unproved}"
+    if entry.action == "console.flag.reconciled" and entry.payload.get("value") is None:
+        return "{actor} reconciled {flag} in {env}: its row was removed"
+    return _SENTENCES.get(entry.action, "{actor}: {action} {target}")
 
 
-class _Told(dict[str, Any]):
-    """What a sentence may name; an entry of another release may lack some of it."""
+def _flipped(payload: dict[str, Any]) -> str:
+    """Raw SQL leaves no value before an INSERT, and none after a DELETE."""
+    before, after = payload.get("from"), payload.get("to")
+    if after is None:
+        return "{actor} removed the row of {flag}"
+    if before is None:
+        return "{actor} set {flag} {to}"
+    return "{actor} pinned {flag} {to}" if before == after else "{actor} turned {flag} {to}"
 
-    def __missing__(self, name: str) -> str:
-        return "?"
+
+def _way(entry: AuditEntry) -> str:
+    return _BY.get(entry.channel, f"by {entry.get_channel_display()}")
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, dict):
+        value = [f"{name} {_said(part)}" for name, part in value.items()]
+    if isinstance(value, list):
+        return ", ".join(map(_said, value)) or "none"
+    return "no value" if value is None else str(value)

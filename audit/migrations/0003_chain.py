@@ -16,7 +16,7 @@ def seal_what_is_there(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('audit', '0001_initial'),
+        ('audit', '0002_page_indexes'),
     ]
 
     operations = [

@@ -126,9 +126,9 @@ def test_the_number_of_queries_does_not_grow_with_the_log(log, ops, django_asser
     for entries in (4, 40):
         while AuditEntry.objects.count() < entries:
             other_act()
-        # Session, user, the session's limits, two for the permissions, the filter's actions,
-        # count, entries.
-        with django_assert_num_queries(8):
+        # Session, user, the session's limits, two for the permissions, count, which entries,
+        # the entries, days.
+        with django_assert_num_queries(9):
             assert len(payloads_of(client.get(PAGE))) == entries
 
 
