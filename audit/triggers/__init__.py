@@ -16,7 +16,8 @@ from django.db.migrations.exceptions import IrreversibleError
 
 from audit.triggers import postgres, sqlite
 
-LOG, CHAIN, FLAGS = TABLES = ("console_audit_log", "console_audit_chain", "console_feature_flags")
+# In the order in which a flip comes by them.
+TABLES = ("console_feature_flags", "console_audit_log", "console_audit_chain")
 STAYS = "The audit log is kept for ever: its migrations cannot be undone."
 
 
