@@ -59,12 +59,12 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
     texts = _texts(connection)
     with connection.cursor() as cursor:
         cursor.execute(texts.QUERY)
-        there = {name: tuple(definition) for name, *definition in cursor.fetchall()}
+        there = cursor.fetchall()
     return [
         name
         for table in _present(connection)
         for name, definition in texts.definitions(table).items()
-        if there.get(name) != definition
+        if (name, *definition) not in there
     ]
 
 
@@ -73,7 +73,8 @@ def before_migrate(using: str = DEFAULT_DB_ALIAS, plan: Any = (), **kwargs: Any)
     if any(backwards and migration.app_label == "audit" for migration, backwards in plan):
         raise IrreversibleError(STAYS)
     connection = connections[using]
-    if connection.vendor == "sqlite":
+    # Where there is nothing to migrate, the log is not left without them for a moment.
+    if connection.vendor == "sqlite" and plan:
         uninstall(connection)
 
 

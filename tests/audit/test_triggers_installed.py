@@ -139,6 +139,12 @@ def test_install_puts_back_what_is_gone_and_may_be_repeated():
         execute(f"DELETE FROM {TABLE}")
 
 
+def test_a_migrate_that_has_nothing_to_do_takes_none_off(monkeypatch):
+    monkeypatch.setattr(triggers, "uninstall", pytest.fail)
+    call_command("migrate", verbosity=0)
+    assert triggers.missing(connection) == []
+
+
 def test_uninstall_may_be_repeated():
     for _ in range(2):
         triggers.uninstall(connection)
