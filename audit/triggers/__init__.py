@@ -16,7 +16,8 @@ from django.db.migrations.exceptions import IrreversibleError
 
 from audit.triggers import postgres, sqlite
 
-LOG, CHAIN, FLAGS = TABLES = ("console_audit_log", "console_audit_chain", "console_feature_flags")
+# In the order in which a flip comes by them.
+TABLES = ("console_feature_flags", "console_audit_log", "console_audit_chain")
 STAYS = "The audit log is kept for ever: its migrations cannot be undone."
 
 
@@ -58,12 +59,12 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
     texts = _texts(connection)
     with connection.cursor() as cursor:
         cursor.execute(texts.QUERY)
-        there = {name: tuple(definition) for name, *definition in cursor.fetchall()}
+        there = cursor.fetchall()
     return [
         name
         for table in _present(connection)
         for name, definition in texts.definitions(table).items()
-        if there.get(name) != definition
+        if (name, *definition) not in there
     ]
 
 
@@ -72,7 +73,8 @@ def before_migrate(using: str = DEFAULT_DB_ALIAS, plan: Any = (), **kwargs: Any)
     if any(backwards and migration.app_label == "audit" for migration, backwards in plan):
         raise IrreversibleError(STAYS)
     connection = connections[using]
-    if connection.vendor == "sqlite":
+    # Where there is nothing to migrate, the log is not left without them for a moment.
+    if connection.vendor == "sqlite" and plan:
         uninstall(connection)
 
 

@@ -59,35 +59,47 @@ def _append_only_events(table: str) -> dict[str, tuple[str, str]]:
             f"BEFORE INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})",
             refuse,
         ),
+        "no_negative_id": _no_negative_id(table, _UNIQUE[table][0]),
     }
+
+
+def _no_negative_id(table: str, column: str) -> tuple[str, str]:
+    """To a BEFORE INSERT trigger an id that is not given yet is -1.
+
+    One row of that id, and it would refuse every other one.
+    """
+    return (
+        f"AFTER INSERT ON {table} WHEN NEW.{column} < 0",
+        f"SELECT RAISE(ABORT, '{table}: no id is negative');",
+    )
 
 
 # --- console_feature_flags ---------------------------------------------------
 
 _SAME_FLAG = "NEW.flag_key = OLD.flag_key AND NEW.env = OLD.env"
+# The latest audit row of this flag.
+_LATEST = (
+    "(SELECT id FROM console_audit_log WHERE target_type = 'feature_flag'"
+    " AND target_id = NEW.flag_key AND action IN ('console.flag.flip', 'console.flag.reconciled')"
+    " AND json_extract(payload, '$.env') = NEW.env ORDER BY id DESC LIMIT 1)"
+)
+_VALUE = "coalesce(json_extract(payload, '$.to'), json_extract(payload, '$.value'))"
 # flip() wrote its audit row before it changes the flag, and seals it afterwards: one that tells of
-# this very value and is not sealed yet belongs to this change and to no other.
+# this very value, that is the flag's last and is not sealed yet belongs to this change and to no
+# other.
 _ACCOUNTED = (
-    "EXISTS (SELECT 1 FROM console_audit_log AS told WHERE told.change_id = NEW.change_id"
-    " AND told.channel <> 'sql' AND told.target_type = 'feature_flag'"
-    " AND told.action IN ('console.flag.flip', 'console.flag.reconciled')"
-    " AND told.target_id = NEW.flag_key AND json_extract(told.payload, '$.env') = NEW.env"
-    " AND coalesce(json_extract(told.payload, '$.to'), json_extract(told.payload, '$.value'))"
-    " = NEW.value"
+    f"EXISTS (SELECT 1 FROM console_audit_log AS told WHERE told.id = {_LATEST}"
+    f" AND told.change_id = NEW.change_id AND told.channel <> 'sql' AND {_VALUE} = NEW.value"
     " AND NOT EXISTS (SELECT 1 FROM console_audit_chain WHERE audit_id = told.id))"
 )
-# The row that a trigger here has written just now, for a change of its own.
-_JUST_TOLD = (
-    "EXISTS (SELECT 1 FROM console_audit_log AS told WHERE told.change_id = NEW.change_id"
-    " AND told.id = (SELECT max(id) FROM console_audit_log))"
+# The row's version and its author are those of that audit row: as a trigger here leaves them.
+_AS_LOGGED = (
+    f"EXISTS (SELECT 1 FROM console_audit_log AS told WHERE told.id = {_LATEST}"
+    " AND told.change_id IS NEW.change_id AND told.admin_id IS NEW.updated_by_id)"
 )
 # INSERT OR REPLACE has removed the old row by the time that the new one can be looked at: the log
 # has its value.
-_LAST_LOGGED = (
-    "(SELECT json_extract(payload, '$.to') FROM console_audit_log"
-    " WHERE action = 'console.flag.flip' AND target_id = NEW.flag_key"
-    " AND json_extract(payload, '$.env') = NEW.env ORDER BY id DESC LIMIT 1)"
-)
+_LAST_LOGGED = f"(SELECT {_VALUE} FROM console_audit_log WHERE id = {_LATEST})"
 # A random UUID (version 4), as Django keeps it.
 _UUID = (
     "lower(hex(randomblob(6)) || '4' || substr(hex(randomblob(2)), 2)"
@@ -116,6 +128,11 @@ def _flag_events() -> dict[str, tuple[str, str]]:
             " AND (id = NEW.id OR (flag_key = NEW.flag_key AND env = NEW.env)))",
             refuse,
         ),
+        "no_negative_id": _no_negative_id(_FLAGS, "id"),
+        "no_negative_new_id": (
+            f"AFTER UPDATE ON {_FLAGS} WHEN NEW.id < 0",
+            _no_negative_id(_FLAGS, "id")[1],
+        ),
         "tell_insert": (
             f"AFTER INSERT ON {_FLAGS} WHEN NOT {_ACCOUNTED}",
             _tell("NEW", _LAST_LOGGED, "NEW.value") + _TAKE_ITS_VERSION,
@@ -131,10 +148,12 @@ def _flag_events() -> dict[str, tuple[str, str]]:
             + _TAKE_ITS_VERSION,
         ),
         "tell_delete": (f"AFTER DELETE ON {_FLAGS}", _tell("OLD", "OLD.value", "NULL")),
-        # A version without a change would lay somebody's value at another one's door.
+        # A version or a name without a change would lay a value at another one's door.
         "keep_version": (
             f"AFTER UPDATE ON {_FLAGS} WHEN {_SAME_FLAG} AND NOT ({changed})"
-            f" AND NEW.change_id IS NOT OLD.change_id AND NOT {_ACCOUNTED} AND NOT {_JUST_TOLD}",
+            " AND (NEW.change_id IS NOT OLD.change_id"
+            " OR NEW.updated_by_id IS NOT OLD.updated_by_id)"
+            f" AND NOT {_ACCOUNTED} AND NOT {_AS_LOGGED}",
             f"UPDATE {_FLAGS} SET change_id = OLD.change_id, updated_by_id = OLD.updated_by_id"
             " WHERE id = NEW.id;",
         ),

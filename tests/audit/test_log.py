@@ -1,94 +1,119 @@
-"""The log through the ORM: rows are added, and that is all."""
+"""The log and its chain through the ORM: rows are added by their one writer, and that is all."""
 
 import uuid
+from dataclasses import dataclass
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, models, transaction
 from django.utils import timezone
 
-from audit.models import AppendOnly, AuditEntry
+from audit.models import AppendOnly, AuditEntry, AuditLink
+from tests.audit.attacks import kept
 from tests.audit.test_record import write
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def entry() -> AuditEntry:
-    return AuditEntry.objects.get(pk=write(change_id=uuid.uuid4()).pk)
+@dataclass
+class Row:
+    """A row that is there, one that would take its place, and the column that is forged."""
+
+    there: models.Model
+    column: str
+    rival: dict
+
+    @property
+    def model(self) -> type[models.Model]:
+        return type(self.there)
+
+    def forged(self) -> models.Model:
+        setattr(self.there, self.column, "forged")
+        return self.there
+
+    def other(self, **given) -> models.Model:
+        return self.model(**{**self.rival, **given})
 
 
-@pytest.fixture
-def untouched(entry):
-    """At the end the row must be there, as it was."""
-    before = AuditEntry.objects.values().get()
-    yield entry
-    assert AuditEntry.objects.values().get() == before
-
-
-def _forget(entry: AuditEntry) -> AuditEntry:
-    entry.payload = {"thing": "another"}
-    return entry
+@pytest.fixture(params=[AuditEntry, AuditLink], ids=["log", "chain"])
+def row(request) -> Row:
+    """At the end all rows must be there, as they were."""
+    write(change_id=uuid.uuid4())
+    before = kept()
+    rival = (
+        {"payload": {}, "created_at": timezone.now(), "target_id": "x"}
+        if request.param is AuditEntry
+        else {"seq": 99, "audit_id": 99, "prev_hash": "x", "row_hash": "x", "key_id": "x"}
+    )
+    column = "actor" if request.param is AuditEntry else "row_hash"
+    yield Row(request.param.objects.get(), column, rival)
+    assert kept() == before
 
 
 BY_THE_ORM = {
-    "save": lambda entry: _forget(entry).save(),
-    "save of one field": lambda entry: _forget(entry).save(update_fields=["payload"]),
-    "delete": lambda entry: entry.delete(),
-    "update of all": lambda entry: AuditEntry.objects.update(actor="x"),
-    "update of some": lambda entry: AuditEntry.objects.filter(pk=entry.pk).update(actor="x"),
-    "delete of all": lambda entry: AuditEntry.objects.all().delete(),
-    "delete of some": lambda entry: AuditEntry.objects.filter(pk=entry.pk).delete(),
-    "bulk_update": lambda entry: AuditEntry.objects.bulk_update([_forget(entry)], ["payload"]),
-    "update_or_create": lambda entry: AuditEntry.objects.update_or_create(
-        pk=entry.pk, defaults={"actor": "x"}
+    "save": lambda row: row.forged().save(),
+    "save of one field": lambda row: row.forged().save(update_fields=[row.column]),
+    "delete": lambda row: row.there.delete(),
+    "update of all": lambda row: row.model.objects.update(**{row.column: "x"}),
+    "update of some": lambda row: row.model.objects.filter(pk=row.there.pk).update(
+        **{row.column: "x"}
     ),
-    "a new row": lambda entry: AuditEntry.objects.create(payload={}, target_id="x"),
-    "many new rows": lambda entry: AuditEntry.objects.bulk_create([AuditEntry(payload={})]),
+    "delete of all": lambda row: row.model.objects.all().delete(),
+    "delete of some": lambda row: row.model.objects.filter(pk=row.there.pk).delete(),
+    "bulk_update": lambda row: row.model.objects.bulk_update([row.forged()], [row.column]),
+    "update_or_create": lambda row: row.model.objects.update_or_create(
+        pk=row.there.pk, defaults={row.column: "x"}
+    ),
+    "get_or_create": lambda row: row.model.objects.get_or_create(**row.rival),
+    "a new row": lambda row: row.model.objects.create(**row.rival),
+    "a new row, saved": lambda row: row.other().save(),
+    "many new rows": lambda row: row.model.objects.bulk_create([row.other()]),
 }
 
 
 @pytest.mark.parametrize("act", BY_THE_ORM.values(), ids=BY_THE_ORM)
-def test_the_orm_refuses_to_change_or_remove_a_row(untouched, act):
-    with (
-        pytest.raises(AppendOnly, match="never changed and never deleted"),
-        transaction.atomic(),
-    ):
-        act(untouched)
+def test_the_orm_refuses_to_change_remove_or_add_a_row(row, act):
+    refused = pytest.raises(AppendOnly, match="never changed and never deleted")
+    with refused, transaction.atomic():
+        act(row)
 
 
 AROUND_THE_ORM = {
-    "another manager": lambda entry: AuditEntry._base_manager.update(actor="x"),
-    "raw delete": lambda entry: AuditEntry.objects.all()._raw_delete("default"),
-    "base save": lambda entry: _forget(entry).save_base(force_update=True),
-    "same id": lambda entry: AuditEntry(
-        id=entry.pk, created_at=timezone.now(), payload={}, target_id="x"
-    ).save_base(),
-    "upsert on id": lambda entry: AuditEntry._base_manager.bulk_create(
-        [_forget(entry)],
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=["payload"],
+    "another manager": lambda row: row.model._base_manager.update(**{row.column: "x"}),
+    "another manager's delete": lambda row: row.model._base_manager.all().delete(),
+    "another manager's bulk_update": lambda row: row.model._base_manager.bulk_update(
+        [row.forged()], [row.column]
     ),
-    "upsert on change_id": lambda entry: AuditEntry._base_manager.bulk_create(
-        [AuditEntry(payload={}, created_at=timezone.now(), change_id=entry.change_id)],
-        update_conflicts=True,
-        unique_fields=["change_id"],
-        update_fields=["payload"],
-    ),
+    "raw delete": lambda row: row.model.objects.all()._raw_delete("default"),
+    "base save": lambda row: row.forged().save_base(force_update=True),
+    "a fixture's save": lambda row: row.forged().save_base(raw=True),
+    "same key": lambda row: row.other(pk=row.there.pk).save_base(),
 }
 
 
 @pytest.mark.parametrize("act", AROUND_THE_ORM.values(), ids=AROUND_THE_ORM)
-def test_what_walks_around_the_orms_refusal_meets_the_triggers(untouched, act):
+def test_what_walks_around_the_orms_refusal_meets_the_triggers(row, act):
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-        act(untouched)
+        act(row)
 
 
-def test_a_new_row_is_welcome(untouched):
+UNIQUE = {AuditEntry: ("id", "change_id"), AuditLink: ("seq", "audit_id", "prev_hash")}
+
+
+@pytest.mark.parametrize("nth", [0, 1, -1])
+def test_so_does_an_upsert_on_whatever_makes_a_row_unique(row, nth):
+    name = UNIQUE[row.model][nth]
+    rival = row.other(**{name: getattr(row.there, name)})
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        row.model._base_manager.bulk_create(
+            [rival], update_conflicts=True, unique_fields=[name], update_fields=[row.column]
+        )
+
+
+def test_a_new_row_is_welcome(row):
     with transaction.atomic():
         second = write(change_id=uuid.uuid4())
-        assert AuditEntry.objects.count() == 2
-        assert second.pk > untouched.pk
+        assert (AuditEntry.objects.count(), AuditLink.objects.count()) == (2, 2)
+        assert AuditLink.objects.latest("seq").audit_id == second.pk
         transaction.set_rollback(True)
 
 

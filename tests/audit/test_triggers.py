@@ -1,191 +1,125 @@
-"""The triggers behind the log: what raw SQL may not do, and how they come and go."""
+"""The triggers behind the log and its chain: what raw SQL may not do to them."""
 
 import uuid
+from io import StringIO
 
+import psycopg2
 import pytest
-from django.core.checks import Tags, run_checks
-from django.core.management import call_command
-from django.core.management.base import SystemCheckError
 from django.db import DatabaseError, connection, transaction
 
-from audit import triggers
-from audit.models import AuditEntry
+from audit.models import AuditEntry, AuditLink
+from tests.audit.attacks import (
+    LOG,
+    REFUSED,
+    STATEMENTS,
+    TARGETS,
+    Target,
+    execute,
+    filled,
+    kept,
+)
 from tests.audit.test_record import write
+from tests.processes import raw_sql
 
 pytestmark = pytest.mark.django_db
-TABLE = "console_audit_log"
-COLUMNS = "created_at, actor, channel, action, target_type, target_id, payload, context"
-VALUES = "CURRENT_TIMESTAMP, 'x', 'cli', 'x', 'x', 'x', '{}', '{}'"
-
-EVERYWHERE = [
-    f"UPDATE {TABLE} SET actor = 'x'",
-    f"UPDATE {TABLE} SET actor = actor",
-    f"UPDATE {TABLE} SET id = id + 1",
-    f"DELETE FROM {TABLE}",
-    f"DELETE FROM {TABLE} WHERE id = :id",
-    f"INSERT INTO {TABLE} (id, {COLUMNS}) VALUES (:id, {VALUES}) "
-    "ON CONFLICT (id) DO UPDATE SET actor = 'x'",
-    f"INSERT INTO {TABLE} (change_id, {COLUMNS}) VALUES (':change', {VALUES}) "
-    "ON CONFLICT (change_id) DO UPDATE SET actor = 'x'",
-]
-SQLITE = [
-    f"{verb} INTO {TABLE} ({column}, {COLUMNS}) VALUES ({value}, {VALUES})"
-    for verb in ("INSERT OR REPLACE", "REPLACE")
-    for column, value in (("id", ":id"), ("rowid", ":id"), ("change_id", "':change'"))
-] + [
-    f"UPDATE OR REPLACE {TABLE} SET actor = 'x'",
-    f"UPDATE OR IGNORE {TABLE} SET actor = 'x'",
-]
-POSTGRES = [
-    f"TRUNCATE {TABLE}",
-    f"TRUNCATE {TABLE} CASCADE",
-    f"TRUNCATE {TABLE} RESTART IDENTITY",
-    "TRUNCATE accounts_user CASCADE",
-    f"WITH gone AS (DELETE FROM {TABLE} RETURNING *) SELECT count(*) FROM gone",
-    *(
-        f"SET LOCAL session_replication_role = replica; {statement}"
-        for statement in (f"UPDATE {TABLE} SET actor = 'x'", f"DELETE FROM {TABLE}")
-    ),
-    f"SET LOCAL session_replication_role = replica; TRUNCATE {TABLE}",
-]
-HERE = POSTGRES if connection.vendor == "postgresql" else SQLITE
+POSTGRES = connection.vendor == "postgresql"
+# How a session may choose to be treated: as a replica, whose ordinary triggers do not fire; with
+# triggers that fire for the rows that REPLACE removes.
+SETTING, OTHER, NORMAL = (
+    ("session_replication_role", "replica", "origin")
+    if POSTGRES
+    else ("recursive_triggers", "ON", "OFF")
+)
 
 
 @pytest.fixture
-def row() -> dict:
+def rows() -> tuple[list[dict], list[dict]]:
+    write(change_id=uuid.uuid4())
     write(change_id=uuid.uuid4())
     connection.check_constraints()  # else PostgreSQL refuses DDL for the pending foreign key
-    return AuditEntry.objects.values().get()
+    return kept()
 
 
-def execute(statement: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
+@pytest.fixture(params=[NORMAL, OTHER], ids=f"{SETTING}={{}}".format)
+def session(request):
+    put = f"SET {SETTING} = {{}}" if POSTGRES else f"PRAGMA {SETTING} = {{}}"
+    execute(put.format(request.param))
+    yield
+    execute(put.format(NORMAL))
 
 
-def e001() -> list:
-    found = run_checks(tags=[Tags.database], databases=["default"])
-    return [message for message in found if message.id == "audit.E001"]
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_raw_sql_cannot_change_or_remove_a_row(rows, session, statement):
+    with pytest.raises(DatabaseError, match=REFUSED), transaction.atomic():
+        execute(filled(statement, rows))
+    assert kept() == rows
 
 
-def _take_off(name: str) -> None:
-    table = next(table for table in triggers.TABLES if name.startswith(table))
-    on = f" ON {table}" if connection.vendor == "postgresql" else ""
-    execute(f"DROP TRIGGER {name}{on}")
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.table)
+@pytest.mark.parametrize(
+    "change", ["UPDATE {0.table} SET {0.column} = 'x'", "DELETE FROM {0.table}"]
+)
+def test_a_change_of_no_row_changes_no_row(rows, target, change):
+    statement = f"{change.format(target)} WHERE 1 = 0"
+    if POSTGRES:
+        with pytest.raises(DatabaseError, match=REFUSED), transaction.atomic():
+            execute(statement)
+    else:
+        execute(statement)
+    assert kept() == rows
 
 
-@pytest.mark.parametrize("statement", EVERYWHERE + HERE)
-def test_raw_sql_cannot_change_or_remove_a_row(row, statement):
-    filled = statement.replace(":id", str(row["id"])).replace(":change", row["change_id"].hex)
-    with pytest.raises(DatabaseError, match=f"{TABLE} is append-only"), transaction.atomic():
-        execute(filled)
-    assert AuditEntry.objects.values().get() == row
+@pytest.mark.django_db(transaction=True)
+def test_nor_can_it_from_a_shell_where_foreign_keys_are_off():
+    """The sqlite3 shell, and psql: each statement in a session of its own, and committed."""
+    write(change_id=uuid.uuid4())
+    before = kept()
+    for statement in STATEMENTS:
+        with pytest.raises((*raw_sql.Errors, psycopg2.Error), match=REFUSED):
+            raw_sql.change(filled(statement, before))
+        assert kept() == before
 
 
-def test_raw_sql_can_add_a_row(row):
-    execute(f"INSERT INTO {TABLE} ({COLUMNS}) VALUES ({VALUES})")
-    assert AuditEntry.objects.count() == 2
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.table)
+@pytest.mark.parametrize("otherwise", ["", "ON CONFLICT DO NOTHING"])
+def test_raw_sql_can_add_a_row(rows, target, otherwise):
+    execute(f"INSERT {target.insert()} {otherwise}")
+    added = [len(now) - len(before) for now, before in zip(kept(), rows, strict=True)]
+    assert added == ([1, 0] if target is LOG else [0, 1])
+    assert [now[: len(before)] for now, before in zip(kept(), rows, strict=True)] == list(rows)
 
 
-def test_after_a_migrate_all_triggers_are_there_and_the_check_is_silent():
-    assert triggers.missing(connection) == []
-    assert len(triggers.expected(connection)) == (9 if connection.vendor == "postgresql" else 13)
-    assert e001() == []
+def load(target: Target, **given: str) -> None:
+    """One row through COPY, or SQLite's INSERT … SELECT."""
+    row = {**target.new, **given}
+    columns = f"{target.table} ({', '.join(row)})"
+    if POSTGRES:
+        line = "\t".join(value.strip("'") for value in row.values())
+        with connection.cursor() as cursor:
+            cursor.copy_expert(f"COPY {columns} FROM STDIN", StringIO(line))
+    else:
+        execute(f"INSERT INTO {columns} SELECT {', '.join(row.values())}")
 
 
-@pytest.mark.parametrize("name", triggers.expected(connection))
-def test_a_trigger_that_is_gone_is_told_by_name(name):
-    _take_off(name)
-    assert triggers.missing(connection) == [name]
-    [message] = e001()
-    assert name in message.msg
-    assert message.is_serious()
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.table)
+def test_a_load_in_bulk_adds_rows_and_replaces_none(rows, target):
+    load(target)
+    for name in target.unique:
+        refused = pytest.raises((DatabaseError, psycopg2.Error), match=r"append-only|unique")
+        with refused, transaction.atomic():
+            load(target, **{name: filled(f":{name}", rows)})
+    assert [now[: len(before)] for now, before in zip(kept(), rows, strict=True)] == list(rows)
+    assert AuditEntry.objects.count() + AuditLink.objects.count() == 5
 
 
-NAME_ONLY = {
-    "sqlite": {
-        "no force": f"CREATE TRIGGER {TABLE}_no_update BEFORE UPDATE ON {TABLE} "
-        "BEGIN SELECT 1; END",
-        "another table": f"CREATE TRIGGER {TABLE}_no_update BEFORE UPDATE ON accounts_user "
-        "BEGIN SELECT RAISE(ABORT, 'no'); END",
-    },
-    "postgresql": {
-        "no force": f"CREATE OR REPLACE FUNCTION {TABLE}_refuse() RETURNS trigger "
-        "LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
-        "not for replicas": f"ALTER TABLE {TABLE} ENABLE TRIGGER {TABLE}_no_update",
-        "disabled": f"ALTER TABLE {TABLE} DISABLE TRIGGER {TABLE}_no_update",
-    },
-}[connection.vendor]
-
-
-@pytest.fixture(params=NAME_ONLY.values(), ids=NAME_ONLY)
-def hollow(request, row) -> dict:
-    """A log whose guard is there by name, or was made by an older release, and does not guard."""
-    if connection.vendor == "sqlite":
-        _take_off(f"{TABLE}_no_update")
-    execute(request.param)
-    return row
-
-
-def test_a_guard_in_name_only_is_told_by_the_check(hollow):
-    assert e001()
-
-
-def test_a_guard_in_name_only_is_put_right_by_the_next_migrate(hollow):
-    call_command("migrate", skip_checks=True, verbosity=0)
-    assert e001() == []
-    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-        execute(f"UPDATE {TABLE} SET actor = 'x'")
-    assert AuditEntry.objects.values().get() == hollow
-
-
-def test_install_puts_back_what_is_gone_and_may_be_repeated(row):
-    triggers.uninstall(connection)
-    assert triggers.missing(connection) == triggers.expected(connection)
-    for _ in range(3):
-        triggers.install(connection)
-        assert triggers.missing(connection) == []
-    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-        execute(f"DELETE FROM {TABLE}")
-
-
-def test_uninstall_may_be_repeated():
-    for _ in range(2):
-        triggers.uninstall(connection)
-    assert triggers.missing(connection) == triggers.expected(connection)
-
-
-def test_without_a_database_the_check_says_nothing():
-    triggers.uninstall(connection)
-    assert [message for message in run_checks() if message.id == "audit.E001"] == []
-
-
-def test_manage_py_check_fails_only_where_a_database_is_asked_for():
-    triggers.uninstall(connection)
-    call_command("check")
-    with pytest.raises(SystemCheckError, match=r"audit\.E001"):
-        call_command("check", databases=["default"])
-
-
-def test_the_way_out_that_the_check_names_is_one():
-    triggers.uninstall(connection)
-    [message] = e001()
-    command, *options = message.hint.split("manage.py ")[1].split(":")[0].split()
-    call_command(command, *options, verbosity=0)
-    assert triggers.missing(connection) == []
-
-
-def test_a_database_before_its_first_migration_has_nothing_to_guard(monkeypatch):
-    triggers.uninstall(connection)
-    monkeypatch.setattr(connection.introspection, "table_names", lambda *args: [])
-    assert e001() == []
-    triggers.install(connection)
-    triggers.uninstall(connection)
-
-
-def test_a_database_that_is_away_is_not_the_checks_business(monkeypatch):
-    def away(*args, **kwargs):
-        raise DatabaseError("away")
-
-    monkeypatch.setattr(connection, "cursor", away)
-    assert e001() == []
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.table)
+def test_no_row_can_be_added_that_keeps_out_all_others(rows, target):
+    """To SQLite's triggers an id that is not given yet is -1."""
+    statement = f"INSERT {target.insert(**{target.key: '-1'})}"
+    if POSTGRES:
+        execute(statement)
+    else:
+        with pytest.raises(DatabaseError, match="no id is negative"), transaction.atomic():
+            execute(statement)
+    entry = write(change_id=uuid.uuid4())
+    assert AuditLink.objects.filter(audit_id=entry.pk).exists()

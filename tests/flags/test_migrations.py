@@ -1,9 +1,10 @@
 """Migrations: the code's models are the migrations', and a table that is remade loses nothing.
 
-SQLite remakes a table for most changes, and drops its triggers without a word. The two migrations
-below are such changes, run by the real `migrate` on a database of their own with data in it.
+SQLite remakes a table for most changes, and drops its triggers without a word. The migrations here
+are such changes, run by the real `migrate` on a database of their own with data in it.
 """
 
+import json
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from audit import triggers
 from tests.processes.server import database_url, manage
 
 TABLES = {"flags": "console_feature_flags", "audit": "console_audit_log"}
+TABLES["chain"] = "console_audit_chain"
 KEYS = ("console_billing", "console_customer_notes", "raptor_cursor_paging")
 
 # The app's own migrations, and after the last of them one more.
@@ -37,9 +39,12 @@ from {app} import migrations as own
 class Migration(migrations.Migration):
     dependencies = [("{app}", max(name for _, name, _ in pkgutil.iter_modules(own.__path__)))]
     operations = [
+{operations}
+    ]
+"""
+_OPERATIONS = """
         migrations.AddField("{model}", "note", models.CharField(max_length=9, db_default="new")),
         migrations.AlterField("{model}", "{column}", models.CharField(max_length=500)),
-    ]
 """
 _SETTINGS = """
 from raxxconsole.settings import *
@@ -49,7 +54,7 @@ MIGRATION_MODULES = {"flags": "later_flags", "audit": "later_audit"}
 
 @dataclass
 class Remade:
-    """A database before and after the two migrations, and how to reach it."""
+    """A database before and after the migrations, and how to reach it."""
 
     url: str
     environ: dict[str, str]
@@ -69,11 +74,14 @@ class Remade:
         return rows
 
     def snapshot(self) -> dict[str, list[tuple]]:
-        columns = {"flags": "flag_key, env, value, change_id, updated_at"}
-        columns["audit"] = "actor, channel, action, target_id, payload, context, change_id"
+        columns = {
+            "flags": "id, flag_key, env, value, change_id, updated_at",
+            "audit": "id, actor, channel, action, target_id, payload, context, change_id",
+            "chain": "seq, audit_id, prev_hash, row_hash, key_id",
+        }
         return {
-            app: self.query(f"SELECT id, {columns[app]} FROM {table} ORDER BY id")
-            for app, table in TABLES.items()
+            name: self.query(f"SELECT {columns[name]} FROM {table} ORDER BY 1")
+            for name, table in TABLES.items()
         }
 
 
@@ -101,17 +109,14 @@ def scratch_url(tmp_path_factory) -> Iterator[str]:
 
 
 def _write_later_migrations(directory: Path) -> dict[str, str]:
-    """The two migrations and the settings that bring them in, as an environment."""
-    for app, model, column in (
-        ("flags", "FeatureFlag", "flag_key"),
-        ("audit", "AuditEntry", "actor"),
-    ):
+    """The migrations and the settings that bring them in, as an environment."""
+    log = [("AuditEntry", "actor"), ("AuditLink", "row_hash")]
+    for app, models in {"flags": [("FeatureFlag", "flag_key")], "audit": log}.items():
         package = directory / f"later_{app}"
         package.mkdir()
         (package / "__init__.py").write_text(_PACKAGE.format(app=app))
-        (package / "zzzz_remake.py").write_text(
-            _MIGRATION.format(app=app, model=model, column=column)
-        )
+        operations = "".join(_OPERATIONS.format(model=m, column=column) for m, column in models)
+        (package / "zzzz_remake.py").write_text(_MIGRATION.format(app=app, operations=operations))
     (directory / "later_settings.py").write_text(_SETTINGS)
     return {"PYTHONPATH": str(directory), "DJANGO_SETTINGS_MODULE": "later_settings"}
 
@@ -130,18 +135,19 @@ def remade(scratch_url, tmp_path_factory) -> Remade:
     return db
 
 
-@pytest.mark.parametrize("app", TABLES)
-def test_a_migration_that_remakes_a_table_keeps_its_rows(remade, app):
-    assert f"Applying {app}.zzzz_remake... OK" in remade.said
-    assert len(remade.before[app]) == len(KEYS)
-    assert remade.after[app] == remade.before[app]
-    assert remade.query(f"SELECT DISTINCT note FROM {TABLES[app]}") == [("new",)]
+@pytest.mark.parametrize("name", TABLES)
+def test_a_migration_that_remakes_a_table_keeps_its_rows(remade, name):
+    for app in ("flags", "audit"):
+        assert f"Applying {app}.zzzz_remake... OK" in remade.said
+    assert len(remade.before[name]) == len(KEYS)
+    assert remade.after[name] == remade.before[name]
+    assert remade.query(f"SELECT DISTINCT note FROM {TABLES[name]}") == [("new",)]
 
 
-@pytest.mark.parametrize("app", TABLES)
-def test_on_sqlite_the_two_migrations_do_remake_their_tables(remade, app):
-    planned = remade.manage("sqlmigrate", app, "zzzz_remake")
-    assert (f"new__{TABLES[app]}" in planned) is (connection.vendor == "sqlite")
+@pytest.mark.parametrize("name", TABLES)
+def test_on_sqlite_the_migrations_do_remake_their_tables(remade, name):
+    planned = remade.manage("sqlmigrate", "flags" if name == "flags" else "audit", "zzzz_remake")
+    assert (f"new__{TABLES[name]}" in planned) is (connection.vendor == "sqlite")
     assert "ALTER TABLE" in planned
 
 
@@ -153,11 +159,27 @@ def test_after_them_the_triggers_are_in_place_and_the_check_is_silent(remade):
     assert "no issues" in remade.manage("check", "--database", "default")
 
 
-@pytest.mark.parametrize("change", ["UPDATE {} SET actor = 'x'", "DELETE FROM {}"])
-def test_after_them_the_log_is_append_only(remade, change):
+CHANGES = {"audit": "actor", "chain": "row_hash"}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("change", ["UPDATE {} SET {} = 'x'", "DELETE FROM {}"])
+def test_after_them_the_log_and_its_chain_are_append_only(remade, name, change):
     with pytest.raises((sqlite3.Error, psycopg2.Error), match="append-only"):
-        remade.query(change.format(TABLES["audit"]))
-    assert remade.snapshot()["audit"][: len(KEYS)] == remade.before["audit"]
+        remade.query(change.format(TABLES[name], CHANGES[name]))
+    assert remade.snapshot()[name][: len(KEYS)] == remade.before[name]
+
+
+def test_after_them_a_raw_change_still_has_its_audit_row(remade):
+    where = f"WHERE flag_key = '{KEYS[1]}'"
+    remade.query(f"UPDATE {TABLES['flags']} SET value = 0 {where}")
+    row = remade.query(f"SELECT value, change_id FROM {TABLES['flags']} {where}")
+    [(payload, change)] = remade.query(
+        f"SELECT payload, change_id FROM {TABLES['audit']} WHERE channel = 'sql'"
+    )
+    payload = json.loads(payload) if isinstance(payload, str) else payload
+    assert payload == {"flag": KEYS[1], "env": "staging", "from": True, "to": False}
+    assert row == [(0, change)]
 
 
 def test_the_code_of_the_release_before_flips_on_the_tables_of_the_one_after(remade):

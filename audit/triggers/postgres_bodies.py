@@ -1,0 +1,97 @@
+"""What PostgreSQL's trigger functions on the flag table do.
+
+They run with their owner's rights for whoever changes a flag: each table is named with its schema,
+and everything else is looked up in pg_catalog alone, where nobody can put a function of their own.
+"""
+
+_ACTIONS = "('console.flag.flip', 'console.flag.reconciled')"
+# flip() wrote its audit row before it changes the flag, and seals it afterwards: one that tells of
+# this very value, that is the flag's last and is not sealed yet belongs to this change and to no
+# other.
+_ACCOUNTED = f"""
+        EXISTS (
+            SELECT 1 FROM {{schema}}.console_audit_log AS told
+            WHERE told.change_id = NEW.change_id
+                AND told.channel <> 'sql' AND told.target_type = 'feature_flag'
+                AND told.action IN {_ACTIONS}
+                AND told.target_id = NEW.flag_key AND told.payload ->> 'env' = NEW.env
+                AND coalesce(told.payload -> 'to', told.payload -> 'value')
+                    = to_jsonb(NEW.value = 1)
+                AND NOT EXISTS (
+                    SELECT 1 FROM {{schema}}.console_audit_chain WHERE audit_id = told.id
+                )
+                AND NOT EXISTS (
+                    SELECT 1 FROM {{schema}}.console_audit_log AS later
+                    WHERE later.target_type = 'feature_flag' AND later.target_id = NEW.flag_key
+                        AND later.id > told.id AND later.action IN {_ACTIONS}
+                        AND later.payload ->> 'env' = NEW.env
+                )
+        )"""
+
+VERSION = f"""
+DECLARE
+    same_flag boolean := TG_OP = 'UPDATE'
+        AND (NEW.flag_key, NEW.env) IS NOT DISTINCT FROM (OLD.flag_key, OLD.env);
+    changes boolean := NOT same_flag OR NEW.value IS DISTINCT FROM OLD.value;
+BEGIN
+    IF NOT changes AND (NEW.change_id, NEW.updated_by_id)
+        IS NOT DISTINCT FROM (OLD.change_id, OLD.updated_by_id)
+    THEN
+        RETURN NEW;
+    END IF;
+    IF (same_flag OR TG_OP = 'INSERT') AND {_ACCOUNTED} THEN
+        RETURN NEW;
+    END IF;
+    IF changes THEN
+        NEW.change_id := gen_random_uuid();
+        NEW.updated_by_id := NULL;
+    ELSE
+        -- A version or a name without a change would lay a value at another one's door.
+        NEW.change_id := OLD.change_id;
+        NEW.updated_by_id := OLD.updated_by_id;
+    END IF;
+    RETURN NEW;
+END
+"""
+"""Before a change: the row's version."""
+
+TELL = """
+DECLARE
+    moved boolean := TG_OP = 'UPDATE'
+        AND (NEW.flag_key, NEW.env) IS DISTINCT FROM (OLD.flag_key, OLD.env);
+    gone boolean := moved OR TG_OP = 'DELETE';
+    came boolean := moved OR TG_OP = 'INSERT';
+BEGIN
+    IF NOT gone AND NOT came AND NEW.value = OLD.value THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO {schema}.console_audit_log (
+        created_at, actor, channel, action, target_type, target_id, payload, context, change_id
+    )
+    SELECT clock_timestamp(), session_user, 'sql', 'console.flag.flip', 'feature_flag', flag,
+        jsonb_build_object('flag', flag, 'env', env, 'from', was = 1, 'to', becomes = 1),
+        jsonb_strip_nulls(jsonb_build_object(
+            'db_role', session_user,
+            'set_role', nullif(current_setting('role', true), 'none'),
+            'application', nullif(current_setting('application_name', true), ''),
+            'address', host(inet_client_addr())
+        )),
+        change
+    FROM (
+        SELECT OLD.flag_key, OLD.env, OLD.value, NULL::smallint, gen_random_uuid()
+        WHERE gone
+        UNION ALL
+        SELECT NEW.flag_key, NEW.env, CASE WHEN NOT came THEN OLD.value END, NEW.value,
+            NEW.change_id
+        WHERE TG_OP <> 'DELETE' AND NOT EXISTS (
+            SELECT 1 FROM {schema}.console_audit_log WHERE change_id = NEW.change_id
+        )
+    ) AS told (flag, env, was, becomes, change);
+    RETURN NULL;
+END
+"""
+"""After a change: the audit row, with what the server knows of whoever made it.
+
+`session_user` is who logged in, `role` what they changed to. An INSERT that a conflict turned into
+nothing never comes here; a row moved to another flag is a DELETE and an INSERT.
+"""
