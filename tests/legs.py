@@ -44,7 +44,9 @@ def postgres() -> int:
 
 
 def browser() -> int:
-    return pytest("tests/e2e", TEST_DATABASE_URL="", CHROMIUM=chromium())
+    # By file: what a module's fixtures serve is served once.
+    spread = ("-n", WORKERS, "--dist", "loadfile")
+    return pytest(*spread, "tests/e2e", TEST_DATABASE_URL="", CHROMIUM=chromium())
 
 
 def pytest(*arguments: str, **extra: str) -> int:
@@ -82,7 +84,9 @@ def chromium() -> str:
 
 
 def _system_chromium() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    # The shell is the same engine without a window's bars and buttons: half the work.
+    names = ("chromium-headless-shell", "chromium", "chromium-browser")
+    names += ("google-chrome", "google-chrome-stable")
     return next((path for path in map(shutil.which, names) if path), None)
 
 
@@ -100,8 +104,13 @@ def _playwright_chromium() -> str | None:
 def _debian_chromium() -> str:
     if os.geteuid() == 0 and shutil.which("apt-get"):
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["apt-get", "update"], ["apt-get", "install", "-y", "chromium"]):
-            subprocess.run(command, check=True, env=quiet, stdout=subprocess.DEVNULL)
+        install = ["apt-get", "install", "-y"]
+        subprocess.run(["apt-get", "update"], check=True, env=quiet, stdout=subprocess.DEVNULL)
+        # Not every release has a package of the shell.
+        for package in ("chromium-headless-shell", "chromium"):
+            done = subprocess.run([*install, package], env=quiet, stdout=subprocess.DEVNULL)
+            if done.returncode == 0:
+                break
     path = _system_chromium()
     if path is None:
         raise RuntimeError("there is no Chromium here, and none could be installed")

@@ -7,7 +7,7 @@ import pytest
 from django.urls import URLPattern, get_resolver
 from playwright.sync_api import expect
 
-from tests.e2e.browsing import FLAGS
+from tests.e2e.browsing import FLAGS, sign_in
 from tests.e2e.codes import elevate
 
 # What stands for the variable parts of an address.
@@ -51,7 +51,9 @@ def test_there_are_as_many_pages_as_there_should_be():
 @pytest.mark.parametrize("elevated", [False, True], ids=["plain", "elevated"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_breaks_the_policy(visit, console, scheme, elevated):
-    page = visit.signed_in(color_scheme=scheme)
+    page = visit.context(color_scheme=scheme).new_page()
+    page.goto(FLAGS)
+    sign_in(page)
     if elevated:
         elevate(page, console)
     else:

@@ -12,6 +12,7 @@ from tests.e2e.browsing import (
     not_now,
     row,
     run_action,
+    sign_in,
     switch_to,
     toggle,
 )
@@ -35,7 +36,9 @@ def test_a_whole_journey_under_debug(browser, template, tmp_path):
     deployment = template.copy(tmp_path)
     with deployment.served_for_development() as url:
         visit = Visit(browser, url)
-        page = visit.signed_in()
+        page = visit.context().new_page()
+        page.goto(FLAGS)
+        sign_in(page)
         mark(page)
         toggle(page, KEY).click()
         expect_row(page, KEY, "on", "db")

@@ -4,14 +4,15 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.e2e.browsing import FLAGS, expect_row, expect_said, toggle
+from tests.e2e.browsing import FLAGS, expect_row, expect_said, sign_in, toggle
 
 KEY = "console_billing"
 
 
 def test_a_flip_comes_back_to_its_row_on_the_same_page_with_a_message(visit, console):
-    page = visit.signed_in(java_script_enabled=False)
+    page = visit.context(java_script_enabled=False).new_page()
     page.goto(f"{FLAGS}?risk=low")
+    sign_in(page)
     toggle(page, KEY).click()
     expect(page).to_have_url(re.compile(rf"{FLAGS}\?risk=low#flag-{KEY}$"))
     expect_row(page, KEY, "on", "db")
