@@ -38,7 +38,8 @@ _SENTENCES = {
     "console.operator.role_changed": "{actor} changed the role of {target} from {from} to {to}",
     "console.operator.deactivated": "{actor} deactivated {target}",
     "console.operator.reactivated": "{actor} let {target} in again",
-    "console.audit.exported": "{actor} exported the audit log up to link {up_to} (filter: {filter})",
+    "console.audit.exported": "{actor} exported the audit log up to link {up_to} "
+    "(filter: {filter})",
     "console.audit.adopted": "{actor} vouched for {rows} entries without links, up to #{through}",
 }
 # Without an entry of them in sight: the log is too long to be asked which actions it has.

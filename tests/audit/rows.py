@@ -4,12 +4,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
-from django.db import transaction
-
 from audit.actor import Actor, Channel
 from audit.models import AuditEntry
 from audit.sentences import FLIP
-from audit.services import record
+from audit.services import audited, record
 
 PAGE = "/console/audit"
 
@@ -25,7 +23,7 @@ def flip(
     **context,
 ) -> AuditEntry:
     """One flip, at "2026-01-31" or "2026-01-31 23:59:59.999999"."""
-    with transaction.atomic():
+    with audited():
         return record(
             Actor(channel, by),
             FLIP,
@@ -41,7 +39,8 @@ def many(number: int, *, flag="many", by="bob", at=None, step=timedelta(seconds=
     """Flips in one go, each `step` before the next one; the newest at `at`."""
     last = datetime.fromisoformat(at).replace(tzinfo=UTC) if at else datetime.now(UTC)
     payload = {"flag": flag, "env": "staging", "from": False, "to": True}
-    AuditEntry.objects.bulk_create(
+    # Around record(): a long log in a moment.
+    AuditEntry._base_manager.bulk_create(
         [
             AuditEntry(
                 created_at=last - step * (number - 1 - place),
