@@ -65,9 +65,7 @@ class Command(BaseCommand):
         for each in found:
             key, env, seen = each.state.key, each.state.env, each.change.seen if each.change else ""
             try:
-                done = reconcile(
-                    key, env, actor=actor, seen=seen, incident=incident, reason=reason
-                )
+                done = reconcile(key, env, actor=actor, seen=seen, incident=incident, reason=reason)
             except FlipRefused as refused:
                 refusals.append(f"{key}: {refused}")
             else:
