@@ -34,6 +34,10 @@ class Row:
         return policy.needs_elevation(self.state.declaration.risk)
 
     @property
+    def minimum_role(self) -> str:
+        return policy.minimum_role(self.state.declaration.risk)
+
+    @property
     def shadows(self) -> list[str]:
         """What lies beneath the winning layer, where it matters."""
         state, said = self.state, self.state.resolution
