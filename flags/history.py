@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, Q
+from django.db.models import Max, QuerySet
 
 from audit.actor import Channel
 from audit.ages import age
@@ -122,45 +123,52 @@ def last_changes(rows: Iterable[FeatureFlag]) -> dict[str, LastChange]:
     changes = {}
     for row in rows:
         entry = entries.get(row.change_id)
-        if entry and not _accounts_for(entry, row):
+        if entry and _told(entry) != (row.flag_key, row.env, bool(row.value)):
             entry = None
         when = entry.created_at if entry else row.updated_at
         changes[row.flag_key] = LastChange(bool(row.value), row.change_id, entry, when)
     return changes
 
 
-def _accounts_for(entry: AuditEntry, row: FeatureFlag) -> bool:
-    said, value = entry.payload, _TOLD_VALUE.get(entry.action, "")
-    told = (said.get("flag"), said.get("env"), said.get(value))
-    return told == (row.flag_key, row.env, bool(row.value))
+def _told(entry: AuditEntry) -> tuple[Any, ...]:
+    """The flag, the environment, and the value that the flag's row has after this act."""
+    said = entry.payload
+    return said.get("flag"), said.get("env"), said.get(_TOLD_VALUE.get(entry.action, ""))
 
 
 def _removals(keys: Collection[str], env: str) -> dict[str, LastChange]:
     """Of flags without a row those whose row raw SQL removed, with one query.
 
-    It goes by the log's index of targets. Only raw SQL removes a row, so its latest act on such a
-    flag says how the row went. The reconciliation that answers for it names it: which of the two
-    was committed first, the order of their numbers does not tell.
+    Only raw SQL removes a row, so its latest act on such a flag says how the row went. The
+    reconciliation that answers for it names it: which of the two was committed first, the order of
+    their numbers does not tell.
     """
-    about = AuditEntry.objects.filter(
-        Q(channel=Channel.SQL, action=FLIP) | Q(action=RECONCILED),
-        target_type="feature_flag",
-        target_id__in=keys,
-        payload__env=env,
-    )
-    latest = about.values("target_id", "channel").annotate(latest=Max("id")).values("latest")
-    by_sql, reconciled = {}, {}
-    for entry in AuditEntry.objects.filter(pk__in=latest):
-        if entry.channel == Channel.SQL:
-            by_sql[entry.target_id] = entry
-        else:
-            reconciled[entry.context.get("reconciled_change")] = entry
+    by_sql = _latest_by_environment(keys, channel=Channel.SQL)
+    reconciled = _latest_by_environment(keys, action=RECONCILED)
+    entries = [
+        entry
+        for entry in by_sql.union(reconciled, all=True)
+        if _told(entry) == (entry.target_id, env, None)
+    ]
+    answers = {entry.context.get("reconciled_change"): entry for entry in entries}
     changes = {}
-    for key, removal in by_sql.items():
-        if removal.payload["to"] is None and removal.change_id:
-            entry = reconciled.get(removal.change_id.hex, removal)
-            changes[key] = LastChange(None, removal.change_id, entry, entry.created_at)
+    for removal in entries:
+        if removal.channel == Channel.SQL and removal.change_id:
+            entry = answers.get(removal.change_id.hex, removal)
+            change = LastChange(None, removal.change_id, entry, entry.created_at)
+            changes[removal.target_id] = change
     return changes
+
+
+def _latest_by_environment(keys: Collection[str], **which: str) -> QuerySet[AuditEntry]:
+    """Of rows that are rare in the log, the latest about each flag in each environment.
+
+    The log's indexes find them by `which` alone, however long it is: of a flag it may have told a
+    million times in the other environment.
+    """
+    about = AuditEntry.objects.filter(target_type="feature_flag", target_id__in=keys, **which)
+    latest = about.values("target_id", "payload__env").annotate(latest=Max("id"))
+    return AuditEntry.objects.filter(pk__in=latest.values("latest"))
 
 
 def flip_history(key: str, *, limit: int = 50) -> list[AuditEntry]:
