@@ -143,12 +143,12 @@ def _removals(keys: Collection[str], env: str) -> dict[str, LastChange]:
     reconciliation that answers for it names it: which of the two was committed first, the order of
     their numbers does not tell.
     """
-    by_sql = _latest_by_environment(keys, channel=Channel.SQL)
-    reconciled = _latest_by_environment(keys, action=RECONCILED)
+    by_sql = _latest(channel=Channel.SQL).filter(payload__to=None)
+    reconciled = _latest(action=RECONCILED).filter(payload__value=None)
     entries = [
         entry
         for entry in by_sql.union(reconciled, all=True)
-        if _told(entry) == (entry.target_id, env, None)
+        if entry.target_id in keys and _told(entry) == (entry.target_id, env, None)
     ]
     answers = {entry.context.get("reconciled_change"): entry for entry in entries}
     changes = {}
@@ -160,15 +160,14 @@ def _removals(keys: Collection[str], env: str) -> dict[str, LastChange]:
     return changes
 
 
-def _latest_by_environment(keys: Collection[str], **which: str) -> QuerySet[AuditEntry]:
-    """Of rows that are rare in the log, the latest about each flag in each environment.
+def _latest(**rare: str) -> QuerySet[AuditEntry]:
+    """Of such rows, which are rare in the log, the latest about each flag in each environment.
 
-    The log's indexes find them by `which` alone, however long it is: of a flag it may have told a
-    million times in the other environment.
+    An index finds them by `rare` alone, however long the log is. They are not asked for by flag: of
+    one flag the log may tell a million times, and SQLite would look through all of that.
     """
-    about = AuditEntry.objects.filter(target_type="feature_flag", target_id__in=keys, **which)
-    latest = about.values("target_id", "payload__env").annotate(latest=Max("id"))
-    return AuditEntry.objects.filter(pk__in=latest.values("latest"))
+    latest = AuditEntry.objects.filter(**rare).values("target_id", "payload__env")
+    return AuditEntry.objects.filter(pk__in=latest.annotate(latest=Max("id")).values("latest"))
 
 
 def flip_history(key: str, *, limit: int = 50) -> list[AuditEntry]:
