@@ -13,8 +13,9 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import triggers
-        from audit.checks import triggers_are_in_place
+        from audit.checks import key_is_strong, triggers_are_in_place
 
         pre_migrate.connect(triggers.before_migrate, sender=self)
         post_migrate.connect(triggers.after_migrate, sender=self)
         checks.register(triggers_are_in_place, checks.Tags.database)
+        checks.register(key_is_strong, checks.Tags.security, deploy=True)

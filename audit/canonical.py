@@ -36,7 +36,7 @@ def canonical(row: Sequence[Any]) -> bytes:
         if values[_CHANGE_ID] is not None:
             values[_CHANGE_ID] = UUID(str(values[_CHANGE_ID])).hex
         return _encode(values).encode("ascii")
-    except (TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
         raise Unreadable(f"audit row {values[_ID]}: {error}") from error
 
 
@@ -57,10 +57,11 @@ def _moment(value: datetime | str) -> str:
 
 
 def _parsed(value: Any) -> Any:
-    return json.loads(value, object_pairs_hook=_object) if isinstance(value, str) else value
+    return json.loads(value, object_pairs_hook=unique_object) if isinstance(value, str) else value
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For `json.loads(object_pairs_hook=…)`. Raises ValueError where a key stands twice."""
     found = dict(pairs)
     if len(found) != len(pairs):
         # Databases differ on which of two equal keys counts.

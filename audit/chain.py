@@ -59,6 +59,22 @@ def head() -> Head:
         return Head(*(cursor.fetchone() or ()))
 
 
+def head_at(seq: int) -> Head | None:
+    """What the head was when the chain had `seq` links. None where that link is gone."""
+    if seq == 0:
+        return Head()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT seq, row_hash FROM console_audit_chain WHERE seq = %s", [seq])
+        found = cursor.fetchone()
+    return Head(*found) if found else None
+
+
+def hash_at(seq: int) -> str | None:
+    """The hash of link `seq`; of 0 the one that the first link names. None where it is gone."""
+    found = head_at(seq)
+    return found.row_hash if found else None
+
+
 def seal(ids: Iterable[int]) -> Sealed:
     """Append links for these rows, and for those of triggers that wait, in the order of their ids.
 

@@ -42,7 +42,7 @@ class Checkpoint:
 def make(head: Head, now: datetime | None = None) -> Checkpoint:
     """A signed checkpoint of this head."""
     key_id, key = keys.signing_key()
-    said = {
+    said: dict[str, Any] = {
         "size": head.size,
         "head": head.row_hash,
         "time": (now or timezone.now()).isoformat(timespec="seconds"),

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Error
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning
 from django.db import Error as DBError
 from django.db import connections
 
@@ -29,3 +30,20 @@ def triggers_are_in_place(
                 )
             )
     return problems
+
+
+SHORTEST_KEY = 32
+
+
+def key_is_strong(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """audit.W001: the key that signs the chain can be guessed. Only for `check --deploy`."""
+    key = settings.AUDIT_SIGNING_KEY
+    if len(key) >= SHORTEST_KEY and key != settings.SECRET_KEY:
+        return []
+    return [
+        Warning(
+            f"AUDIT_SIGNING_KEY is shorter than {SHORTEST_KEY} characters, or it is SECRET_KEY.",
+            hint="Whoever guesses it can write the log anew: take random characters, for it alone.",
+            id="audit.W001",
+        )
+    ]

@@ -11,13 +11,12 @@ from datetime import datetime
 from django.utils import timezone
 
 from audit.actor import Actor
-from audit.models import AuditEntry
 from audit.services import audited, record
 from flags import policy
 from flags.declarations import is_storable
 from flags.history import RECONCILED, LastChange, changes_of
 from flags.layers import word
-from flags.models import MAX_INCIDENT_LENGTH, FeatureFlag
+from flags.models import MAX_INCIDENT_LENGTH, DeclaredFlag, FeatureFlag
 from flags.refusals import IncidentNeeded, StateMoved
 from flags.services import check_served
 from flags.state import FlagState, read_state, read_states
@@ -99,7 +98,7 @@ def reconcile(
             policy.check_role(actor, at.state.declaration.risk)
             check_served(env)
             if at.outside and at.state.row is None:
-                at = _alone_with(at.outside, at.state)
+                at = _alone_with(at.state)
             change = at.outside
             if change is None:
                 return Reconciled(done=False, now=at)
@@ -128,13 +127,15 @@ def told_why(incident: str, reason: str) -> dict[str, str]:
     return why
 
 
-def _alone_with(change: LastChange, state: FlagState) -> Marked:
-    """The flag as it is once every other reconciliation of the same removal is over.
+def _alone_with(state: FlagState) -> Marked:
+    """The flag as it is once every other reconciliation of its removed row is over.
 
-    Without a row there is nothing to compare and swap: whoever locks the removal's audit row goes
-    first. (On SQLite nothing is locked; there, writing transactions come one at a time.)
+    Without a row there is nothing to compare and swap: whoever locks the flag's declared row goes
+    first. Not the audit row: the console's role may have no right to change one, nor so to lock it.
+    (On SQLite nothing is locked; there, writing transactions come one at a time.)
     """
-    AuditEntry.objects.select_for_update().get(change_id=change.version)
+    declared = DeclaredFlag.objects.filter(flag_key=state.key, env=state.env)
+    declared.select_for_update().first()
     return Marked(state, changes_of([state]).get(state.key))
 
 

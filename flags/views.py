@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 from django_htmx.http import trigger_client_event
 
@@ -33,6 +34,7 @@ from flags.refusals import ElevationRequired, FlipRefused, StateMoved, not_activ
 from flags.rows import Row, row_of
 from flags.services import Flip, Outcome, check_environment, flip, is_seen_token
 from flags.state import FlagState, read_state
+from flags.timeline import read_timeline
 
 PAGE = "admin:flags_declaredflag_changelist"
 _VALUES = {"on": True, "off": False}
@@ -75,6 +77,7 @@ def flag_page(request: ConsoleRequest, key: str) -> HttpResponse:
         "config_var": config_vars.name_of(key),
         "config_var_is_ignored": bool(config_vars.not_understood([key])),
         "limits": LIMITS,
+        "timeline": read_timeline(key, timezone.now()),
         "history": [(entry, sentence(entry)) for entry in flip_history(key)],
     }
     return render_page(request, "flags/flag.html", context)

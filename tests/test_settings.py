@@ -10,10 +10,18 @@ from django.core.exceptions import ImproperlyConfigured
 from raxxconsole import settings as module
 from tests.processes.server import manage
 
-READ = ["SECRET_KEY", "DEBUG", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DATABASE_URL"]
+READ = [
+    "SECRET_KEY",
+    "AUDIT_SIGNING_KEY",
+    "AUDIT_OLD_SIGNING_KEYS",
+    "DEBUG",
+    "ALLOWED_HOSTS",
+    "CSRF_TRUSTED_ORIGINS",
+    "DATABASE_URL",
+]
 READ += ["CONSOLE_ENV", "CONSOLE_ENVIRONMENTS", "FEATURE_FLAGS_FILE", "HEROKU_RELEASE_VERSION"]
 READ += ["FLAG_CONSOLE_FEATURE_FLAGS_DB", "FLAGS_TTL_SECONDS"]
-PRODUCTION = {"SECRET_KEY": "x" * 50, "CONSOLE_ENV": "prod"}
+PRODUCTION = {"SECRET_KEY": "x" * 50, "AUDIT_SIGNING_KEY": "y" * 50, "CONSOLE_ENV": "prod"}
 NO_BOOLEAN = ["", " ", "ture", "2", "enabled", "y", "None"]
 
 
@@ -40,7 +48,7 @@ def start(monkeypatch):
     + [("CONSOLE_ENVIRONMENTS", text) for text in (",", "prod,dev", "production", "prod;staging")]
     + [("CONSOLE_ENVIRONMENTS", "staging")]
     + [("FLAGS_TTL_SECONDS", t) for t in ("", "30s", "0", "-1", "31", "nan", "inf", "1e9", "ten")]
-    + [("SECRET_KEY", text) for text in ("", "  ")],
+    + [(name, text) for name in ("SECRET_KEY", "AUDIT_SIGNING_KEY") for text in ("", "  ")],
 )
 def test_a_value_that_is_not_understood_stops_the_start_with_its_name(start, variable, text):
     with pytest.raises(ImproperlyConfigured) as stopped:
@@ -60,7 +68,7 @@ def test_a_database_that_the_console_cannot_work_on_stops_the_start(start, url):
     assert "DATABASE_URL" in str(stopped.value)
 
 
-@pytest.mark.parametrize("variable", ["SECRET_KEY", "CONSOLE_ENV"])
+@pytest.mark.parametrize("variable", ["SECRET_KEY", "AUDIT_SIGNING_KEY", "CONSOLE_ENV"])
 def test_production_needs_its_own_key_and_its_environment(start, variable):
     environ = {name: text for name, text in PRODUCTION.items() if name != variable}
     with pytest.raises(ImproperlyConfigured, match=variable):
@@ -90,13 +98,19 @@ def test_debug_asks_for_nothing_and_shows_both_environments(start):
     settings = start(DEBUG="1")
     assert settings["CONSOLE_ENV"] == "staging"
     assert settings["CONSOLE_ENVIRONMENTS"] == ("prod", "staging")
-    assert settings["SECRET_KEY"]
+    assert settings["SECRET_KEY"] and settings["AUDIT_SIGNING_KEY"]
     assert "127.0.0.1" in settings["ALLOWED_HOSTS"]
 
 
 @pytest.mark.parametrize("text", ["1", "true", "ON", "Yes"])
 def test_the_switch_of_the_database_layer_is_read(start, text):
     assert start(**PRODUCTION, FLAG_CONSOLE_FEATURE_FLAGS_DB=text)["FLAG_CONSOLE_FEATURE_FLAGS_DB"]
+
+
+def test_older_signing_keys_are_a_list(start):
+    assert start(**PRODUCTION)["AUDIT_OLD_SIGNING_KEYS"] == []
+    keys = start(**PRODUCTION, AUDIT_OLD_SIGNING_KEYS="one, two")["AUDIT_OLD_SIGNING_KEYS"]
+    assert keys == ["one", "two"]
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30", 30), ("0.5", 0.5), ("5", 5)])

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 import flags
-from accounts.cli import operating_system_user
+from audit.cli import operating_system_user
 from audit.models import AuditEntry
 from flags.models import FeatureFlag
 from tests.processes.server import manage

@@ -5,7 +5,7 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts.cli import operating_system_user
+from audit.cli import operating_system_user
 from audit.models import AuditEntry
 from flags.management.commands import flag_reconcile
 from flags.models import FeatureFlag

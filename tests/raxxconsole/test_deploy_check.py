@@ -11,6 +11,7 @@ CHECK = ("check", "--deploy", "--fail-level", "WARNING")
 PRODUCTION = {
     "DEBUG": "0",
     "SECRET_KEY": "Nq4-wZ8_tR2!kV6^pL0*hS9+xC3@bM7=gF1~jD5?yT8&aW2%uE6$oI0#rQ4",
+    "AUDIT_SIGNING_KEY": "uV4-kZ1_wR9!nV3^qL7*jS5+zC8@cM2=hF6~kD0?",
     "CONSOLE_ENV": "prod",
     "CONSOLE_ENVIRONMENTS": "prod",
     "ALLOWED_HOSTS": "console.example.org",
@@ -45,6 +46,8 @@ def test_nor_with_the_checks_of_the_database():
         ({"DEBUG": "1"}, "security.W018"),
         ({"SECRET_KEY": "short"}, "security.W009"),
         ({"SECRET_KEY": "x" * 60}, "security.W009"),
+        ({"AUDIT_SIGNING_KEY": "x" * 31}, "audit.W001"),
+        ({"AUDIT_SIGNING_KEY": PRODUCTION["SECRET_KEY"]}, "audit.W001"),
         ({"ALLOWED_HOSTS": ""}, "security.W020"),
         ({"SECURE_SSL_REDIRECT": "0"}, "security.W008"),
     ],
@@ -56,7 +59,7 @@ def test_it_is_not_content_with_less(extra, told):
     assert told in done.stderr
 
 
-@pytest.mark.parametrize("variable", ["SECRET_KEY", "CONSOLE_ENV"])
+@pytest.mark.parametrize("variable", ["SECRET_KEY", "AUDIT_SIGNING_KEY", "CONSOLE_ENV"])
 def test_what_has_no_default_is_asked_for_by_name(variable):
     done = check(**{variable: ""})
     assert done.returncode != 0

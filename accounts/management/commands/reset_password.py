@@ -6,8 +6,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
-from accounts.cli import ask_password, cli_actor, database_failed, operator_named
+from accounts.cli import ask_password, cli_actor, operator_named
 from accounts.services import change_password
+from audit.cli import database_failed
 
 
 class Command(BaseCommand):

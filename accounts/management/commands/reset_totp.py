@@ -3,8 +3,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DBError
 
-from accounts.cli import cli_actor, database_failed, operator_named
+from accounts.cli import cli_actor, operator_named
 from accounts.enrolment import reset_totp
+from audit.cli import database_failed
 
 
 class Command(BaseCommand):

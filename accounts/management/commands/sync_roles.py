@@ -3,8 +3,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import Error as DBError
 
-from accounts.cli import database_failed
 from accounts.roles import sync_roles
+from audit.cli import database_failed
 
 
 class Command(BaseCommand):

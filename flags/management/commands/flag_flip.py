@@ -6,8 +6,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
-from accounts.cli import broken_glass, cli_actor, database_failed, elevated, operator_named
+from accounts.cli import broken_glass, cli_actor, elevated, operator_named
 from audit.actor import Actor
+from audit.cli import database_failed
 from flags import policy
 from flags.errors import UndeclaredFlag
 from flags.layers import word

@@ -11,8 +11,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
-from accounts.cli import cli_actor, database_failed, operator_named
+from accounts.cli import cli_actor, operator_named
 from audit.actor import Actor
+from audit.cli import database_failed
 from flags.errors import UndeclaredFlag
 from flags.layers import word
 from flags.reconcile import Marked, Reconciled, look, marked, reconcile, told_why

@@ -5,7 +5,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
-from accounts.cli import database_failed
+from audit.cli import database_failed
 from flags.errors import UndeclaredFlag
 from flags.state import FlagState, read_state, read_states
 

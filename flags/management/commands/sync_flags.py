@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
-from accounts.cli import database_failed
+from audit.cli import database_failed
 from flags import declarations
 from flags.declarations import Declarations, DeclarationsError
 from flags.sync import SyncPlan, plan_sync, sync_flags

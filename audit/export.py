@@ -1,0 +1,188 @@
+"""The log as a file that can be kept elsewhere and verified without the database.
+
+JSON lines or CSV, a row each with its place in the chain; the last line is a signed manifest of
+what the file must hold. Some thousands of rows are in memory at a time, and no transaction is open.
+"""
+
+import csv
+import hashlib
+import hmac
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from audit import chain, keys
+from audit.canonical import FIELDS
+from audit.chain import COLUMNS
+from audit.verification import BATCH
+from audit.walk import Link
+
+CHAIN_FIELDS = ("seq", "audit_id", "prev_hash", "row_hash", "key_id")
+# The audit id stands twice in a Link, for rows that are gone; so it does in a file.
+HEADER = (*CHAIN_FIELDS, *FIELDS)
+_JSON_FIELDS = [HEADER.index(name) for name in ("payload", "context")]
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+FORMATS = ("jsonl", "csv")
+
+_LINKS = f"""
+    SELECT link.seq, link.audit_id, link.prev_hash, link.row_hash, link.key_id, {COLUMNS}
+    FROM console_audit_chain AS link
+    LEFT JOIN console_audit_log AS log ON log.id = link.audit_id
+    WHERE link.seq > %s AND link.seq <= %s{{where}}
+    ORDER BY link.seq
+"""
+_UNSEALED = f"""
+    SELECT NULL, log.id, NULL, NULL, NULL, {COLUMNS}
+    FROM console_audit_log AS log
+    WHERE NOT EXISTS (SELECT 1 FROM console_audit_chain WHERE audit_id = log.id){{where}}
+    ORDER BY log.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows; all, where nothing is given. `since` is included, `until` is not."""
+
+    action: str | None = None
+    flag: str | None = None
+    env: str | None = None
+    actor: str | None = None
+    channel: str | None = None
+    incident: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def as_dict(self) -> dict[str, str]:
+        """What is given, for the audit log and the manifest."""
+        given = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in given.items()
+            if value is not None
+        }
+
+    def where(self) -> tuple[str, list[Any]]:
+        """The conditions as SQL, each after an AND, and their parameters."""
+        conditions = {
+            "log.action = %s": self.action,
+            "log.target_type = 'feature_flag' AND log.target_id = %s": self.flag,
+            f"{_json_text('payload', 'env')} = %s": self.env,
+            "log.actor = %s": self.actor,
+            "log.channel = %s": self.channel,
+            f"{_json_text('context', 'incident')} = %s": self.incident,
+            "log.created_at >= %s": _adapted(self.since),
+            "log.created_at < %s": _adapted(self.until),
+        }
+        given = {text: value for text, value in conditions.items() if value is not None}
+        return "".join(f" AND {text}" for text in given), list(given.values())
+
+
+class Export:
+    """One export: rows that wait are sealed first, then all up to the head of that moment."""
+
+    def __init__(self, chosen: Filter) -> None:
+        self._filter = chosen
+        _, self.head = chain.seal_waiting()
+        self._rows, self._digest = 0, hashlib.sha256()
+
+    def write(self, out: io.TextIOBase, form: str) -> Iterator[int]:
+        """Write the file to `out`; after each batch, how many links of the chain it took in."""
+        line = _LINES[form]
+        if form == "csv":
+            out.write(_csv_line(HEADER))
+        for links, taken in self._batches():
+            for link in links:
+                self._rows += 1
+                self._digest.update(str(link[3]).encode())
+                out.write(line(link))
+            yield taken
+        manifest = json.dumps(self._manifest())
+        out.write(_csv_line(("manifest", manifest)) if form == "csv" else manifest + "\n")
+
+    def _batches(self) -> Iterator[tuple[list[Link], int]]:
+        where, params = self._filter.where()
+        with connection.cursor() as cursor:
+            for start in range(0, self.head.size, BATCH):
+                end = min(start + BATCH, self.head.size)
+                cursor.execute(_LINKS.format(where=where), [start, end, *params])
+                yield cursor.fetchall(), end - start
+            cursor.execute(_UNSEALED.format(where=where), params)
+            yield cursor.fetchall(), 0
+
+    def _manifest(self) -> dict[str, Any]:
+        key_id, key = keys.signing_key()
+        said = {
+            "filter": self._filter.as_dict(),
+            "rows": self._rows,
+            "digest": self._digest.hexdigest(),
+            "size": self.head.size,
+            "head": self.head.row_hash,
+            "time": timezone.now().isoformat(timespec="seconds"),
+            "key_id": key_id,
+        }
+        return {"manifest": said, "hmac": sign_manifest(key, said)}
+
+
+def sign_manifest(key: bytes, said: dict[str, Any]) -> str:
+    """The HMAC of a manifest's object."""
+    text = json.dumps(said, sort_keys=True)
+    return hmac.digest(key, f"manifest {text}".encode(), "sha256").hex()
+
+
+def safe_cell(text: str) -> str:
+    """A CSV cell that no spreadsheet takes for a formula: an apostrophe before what begins one."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def plain_cell(text: str) -> str:
+    """The reverse of `safe_cell`."""
+    return text[1:] if text[:1] == "'" else text
+
+
+def _jsonl_line(link: Link) -> str:
+    said = dict(zip(HEADER, link, strict=True))
+    for name in ("payload", "context"):
+        if said[name] is not None:
+            said[name] = json.loads(said[name])
+    return json.dumps({**said, **_texts(said)}) + "\n"
+
+
+def _csv_row(link: Link) -> str:
+    said = dict(zip(HEADER, link, strict=True))
+    cells = ("" if value is None else str(value) for value in {**said, **_texts(said)}.values())
+    return _csv_line([safe_cell(cell) for cell in cells])
+
+
+def _texts(said: dict[str, Any]) -> dict[str, Any]:
+    """Times in UTC and UUIDs, as text."""
+    moment, change = said["created_at"], said["change_id"]
+    if isinstance(moment, datetime):
+        moment = timezone.make_aware(moment) if timezone.is_naive(moment) else moment
+        moment = moment.isoformat()
+    return {"created_at": moment, "change_id": None if change is None else str(change)}
+
+
+def _csv_line(cells: Any) -> str:
+    buffer = io.StringIO()
+    # The line ends of RFC 4180: with others a lone CR would stand unquoted.
+    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
+    return buffer.getvalue()
+
+
+_LINES: dict[str, Callable[[Link], str]] = {"jsonl": _jsonl_line, "csv": _csv_row}
+
+
+def _adapted(moment: datetime | None) -> Any:
+    return None if moment is None else connection.ops.adapt_datetimefield_value(moment)
+
+
+def _json_text(column: str, key: str) -> str:
+    if connection.vendor == "postgresql":
+        return f"log.{column} ->> '{key}'"
+    return f"json_extract(log.{column}, '$.{key}')"
