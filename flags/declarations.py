@@ -138,12 +138,12 @@ class _Reader(PlainYaml):
     def _description(self, flag: str, node: Any) -> str:
         if node.tag != TAG + "str" or not node.value.strip():
             self.problem(node, f"{flag}: description must be a text")
-        elif not _is_storable(node.value):
+        elif not is_storable(node.value):
             self.problem(node, f"{flag}: description has a control character")
         return str(node.value)
 
 
-def _is_storable(text: str) -> bool:
+def is_storable(text: str) -> bool:
     """Whether both databases can keep the text: no NUL or its kin, no lone surrogate."""
     return all(
         (ord(char) >= 32 or char in "\n\t") and not 0xD800 <= ord(char) <= 0xDFFF for char in text

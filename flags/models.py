@@ -1,4 +1,4 @@
-"""DB rows and declared flags (runbook section 1). Written by `flip()` and `sync_flags` alone."""
+"""DB rows and declared flags (runbook section 1). `flip()` and `sync_flags` alone give values."""
 
 from django.conf import settings
 from django.db import models
@@ -16,10 +16,10 @@ class Env(models.TextChoices):
 
 
 class FeatureFlag(models.Model):
-    """A DB row: the value of one flag in one environment. Written by `flags.services.flip` alone.
+    """A DB row: the value of one flag in one environment, which `flags.services.flip` alone gives.
 
-    `change_id` is the row's version: a fresh one with every change, and the one of its audit row.
-    Null only where raw SQL inserted the row.
+    `change_id` is the row's version: a fresh one with every change, and the one of its audit row;
+    `flags.reconcile` gives one without a change. Null only in a row from before the triggers.
     """
 
     flag_key = models.CharField(max_length=MAX_KEY_LENGTH)

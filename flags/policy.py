@@ -29,6 +29,11 @@ def check_role(actor: Actor, risk: Risk) -> None:
         )
 
 
+def minimum_role(risk: Risk) -> str:
+    """The least role that may flip flags of this risk."""
+    return _MINIMUM_ROLE[risk]
+
+
 def needs_elevation(risk: Risk) -> bool:
     return risk is Risk.HIGH
 

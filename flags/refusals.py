@@ -37,6 +37,12 @@ class StateMoved(FlipRefused):
         self.state = state
 
 
+class IncidentNeeded(FlipRefused):
+    """A reconciliation names its incident, in words that the log can keep."""
+
+    status = 400
+
+
 def not_active(drawn: str, active: str) -> EnvironmentNotServed:
     """The refusal of a page that was drawn for another environment than the active one."""
     return EnvironmentNotServed(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from audit.actor import Actor
 from flags import config_vars, policy
-from flags.history import LastChange, last_changes
+from flags.history import LastChange, changes_of, last_changes
 from flags.layers import Source, word
 from flags.models import DeclaredFlag, FeatureFlag
 from flags.state import FlagState
@@ -34,6 +34,10 @@ class Row:
         return policy.needs_elevation(self.state.declaration.risk)
 
     @property
+    def minimum_role(self) -> str:
+        return policy.minimum_role(self.state.declaration.risk)
+
+    @property
     def shadows(self) -> list[str]:
         """What lies beneath the winning layer, where it matters."""
         state, said = self.state, self.state.resolution
@@ -52,13 +56,13 @@ class Row:
 
 
 def build_rows(states: Iterable[FlagState], pks: Mapping[str, int], actor: Actor) -> list[Row]:
-    """The rows of these states, in their order: one query for who changed them last.
+    """The rows of these states, in their order: two queries for who changed them last.
 
     `pks` are the primary keys of the declared rows by flag key, without those flags that
     `sync_flags` has not listed yet.
     """
     states = list(states)
-    changes = last_changes(state.row for state in states if state.row)
+    changes = changes_of(states)
     return [
         Row(
             pk=pks.get(state.key),

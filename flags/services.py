@@ -92,13 +92,18 @@ def flip(
 
 def check_environment(env: str) -> None:
     """Raises EnvironmentNotServed or DbLayerOff where no flag of `env` can be flipped from here."""
-    if env not in settings.CONSOLE_ENVIRONMENTS:
-        raise EnvironmentNotServed(f"This console may not change {env}.")
+    check_served(env)
     if env == settings.CONSOLE_ENV and not settings.FLAG_CONSOLE_FEATURE_FLAGS_DB:
         raise DbLayerOff(
             "The database layer is off (FLAG_CONSOLE_FEATURE_FLAGS_DB is not 1): "
             "a row would change nothing, so none was written. Until it is on, config vars decide."
         )
+
+
+def check_served(env: str) -> None:
+    """Raises EnvironmentNotServed where `env` is none of this console's."""
+    if env not in settings.CONSOLE_ENVIRONMENTS:
+        raise EnvironmentNotServed(f"This console may not change {env}.")
 
 
 def _moved(state: FlagState) -> StateMoved:

@@ -29,6 +29,7 @@ from flags.gate import closed_gate
 from flags.history import flip_history
 from flags.layers import word
 from flags.models import DeclaredFlag
+from flags.reconcile import LIMITS
 from flags.refusals import ElevationRequired, FlipRefused, StateMoved, not_active
 from flags.rows import Row, row_of
 from flags.services import Flip, Outcome, check_environment, flip, is_seen_token
@@ -75,6 +76,7 @@ def flag_page(request: ConsoleRequest, key: str) -> HttpResponse:
         "row": row_of(state, request.actor),
         "config_var": config_vars.name_of(key),
         "config_var_is_ignored": bool(config_vars.not_understood([key])),
+        "limits": LIMITS,
         "timeline": read_timeline(key, timezone.now()),
         "history": [(entry, sentence(entry)) for entry in flip_history(key)],
     }

@@ -51,7 +51,7 @@ class ConsoleAdminSite(admin.AdminSite):
     def _pages(self) -> list[URLPattern | URLResolver]:
         import accounts.urls
         from audit.models import AuditEntry
-        from flags import views
+        from flags import reconcile_views, views
         from raxxconsole.views import choose_environment
 
         any_operator = operator_view(methods=("GET",), permission=None)
@@ -67,6 +67,9 @@ class ConsoleAdminSite(admin.AdminSite):
             path("flags/<str:key>", views.flag_page, name="flag"),
             path("flags/<str:key>/flip", views.flip_flag, name="flip_flag"),
             path("flags/<str:key>/offer", views.offer_flip, name="offer_flip"),
+            path(
+                "flags/<str:key>/reconcile", reconcile_views.reconcile_flag, name="reconcile_flag"
+            ),
             path(
                 "break-glass/<int:pk>/acknowledge",
                 views.acknowledge_break_glass,

@@ -150,6 +150,7 @@ def test_a_thousand_flags_are_flipped_by_one_post(flags_of, ops):
     page = client.post(FLAGS, form_of(confirmation), follow=True)
     assert "1000 flags are on in staging now." in text_of(page)
     assert set(values().values()) == {1}
+    # Those that removed the rows before are by SQL.
     assert AuditEntry.objects.filter(channel="console").count() == 1000
 
 

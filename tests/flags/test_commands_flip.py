@@ -182,7 +182,7 @@ def test_yes_on_the_terminal_or_as_an_option_flips(declared, monkeypatch, typed,
     assert f"{LOW} turned on" in flip(LOW, "on", *options)
 
 
-@pytest.mark.parametrize("command", ["flag_flip", "flag_status", "sync_flags"])
+@pytest.mark.parametrize("command", ["flag_flip", "flag_reconcile", "flag_status", "sync_flags"])
 def test_each_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as ended:
         call_command(command, "--help")

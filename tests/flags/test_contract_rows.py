@@ -80,8 +80,7 @@ def test_what_a_row_says_was_seen_never_fits_again_after_a_flip(ops):
     assert len(drawn) == 4
 
 
-def test_what_a_row_says_was_seen_moves_with_the_value_under_the_same_version(ops):
-    """The runbook's UPDATE may leave the row's version standing."""
+def test_what_a_row_says_was_seen_moves_with_a_value_that_raw_sql_changed(ops):
     bob = client_of(ops)
     bob.post(flip_url(), {"to": "on", "env": "staging", "seen": "yaml::0"})
     seen = rows_of(bob.get(FLAGS))[LOW]["data-seen"]

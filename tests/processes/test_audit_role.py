@@ -59,6 +59,15 @@ if connection.vendor == "postgresql":
         assert told[:2] == (ROLE, "sql")
         assert told[2]["db_role"] == ROLE
 
+    @pytest.mark.parametrize("statement", ["", "DELETE FROM console_feature_flags"])
+    def test_raw_sql_is_reconciled_by_that_role(url, statement):
+        raw_sql.set_row(KEY, 1, url)
+        if statement:
+            raw_sql.change(statement)
+        why = ("--env", "staging", "--reason", "x", "--incident", "INC-7")
+        said = manage("flag_reconcile", *why, DATABASE_URL=url).stdout
+        assert said.startswith(f"{KEY} in staging: reconciled (INC-7)")
+
     @pytest.mark.parametrize("statement", REFUSED)
     def test_that_role_cannot_unguard_the_log(url, statement):
         raw_sql.set_row(KEY, 1)

@@ -7,6 +7,7 @@ import pytest
 
 import flags
 from flags.models import FeatureFlag
+from flags.reconcile import look
 from tests.processes import raw_sql
 from tests.processes.application import application
 from tests.processes.flipping import flip
@@ -75,6 +76,27 @@ def test_after_the_update_the_console_still_reads_and_flips_the_row():
     assert (status["value"], status["source"]) == (True, "db")
     manage("flag_flip", KEY, "off", "--env", "staging", "--reason", "reconcile")
     assert FeatureFlag.objects.get().value == 0
+
+
+def test_the_update_is_marked_until_flag_reconcile_answers_for_it_with_the_incident():
+    flip(KEY, False)
+    why = ("--env", "staging", "--reason", "the console was down", "--incident", "INC-7")
+    assert manage("flag_reconcile", *why).stdout == "There is nothing to reconcile in staging.\n"
+    update(KEY, "staging")
+    assert look(KEY, "staging").outside
+
+    said = manage("flag_reconcile", *why).stdout
+    assert said == f"{KEY} in staging: reconciled (INC-7); it stays on.\n"
+    assert not look(KEY, "staging").outside
+    assert FeatureFlag.objects.get().value == 1
+    (told,) = raw_sql.rows(
+        "SELECT channel, payload, context FROM console_audit_log"
+        " WHERE action = 'console.flag.reconciled'"
+    )
+    assert (told[0], parsed(told[1])) == ("cli", {"flag": KEY, "env": "staging", "value": True})
+    assert parsed(told[2])["incident"] == "INC-7"
+    refused = manage("flag_reconcile", "no_such_flag", *why, check=False)
+    assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)
 
 
 def test_the_update_changes_no_other_flag_and_no_other_environment():

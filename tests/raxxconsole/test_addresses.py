@@ -21,7 +21,9 @@ PAGES = ("/console/", FLAGS, f"{FLAGS}/{LOW}", OFFER, "/console/audit", "/consol
 POSTS = {
     **dict.fromkeys(("/console/env", "/console/logout", "/console/elevate/drop"), "/console/"),
     **{page: page for page in (FLAGS, ELEVATE, ENROL, PASSWORDS)},
-    **dict.fromkeys((flip_url(), "/console/break-glass/1/acknowledge"), FLAGS),
+    **dict.fromkeys(
+        (flip_url(), f"{FLAGS}/{LOW}/reconcile", "/console/break-glass/1/acknowledge"), FLAGS
+    ),
     **{
         f"{ACCOUNT}/{act}": ACCOUNT
         for act in ("recovery-codes", "devices/1/remove", "end-sessions")
@@ -61,7 +63,14 @@ def test_the_query_goes_along(declared, old):
 @pytest.mark.parametrize(
     "path",
     [
-        *("/console/env/", "/console/logout/", f"{flip_url()}/", "/healthz/", "/console/users/"),
+        *(
+            "/console/env/",
+            "/console/logout/",
+            f"{flip_url()}/",
+            f"{FLAGS}/{LOW}/reconcile/",
+            "/healthz/",
+            "/console/users/",
+        ),
         *("/console/elevate/", "/console/account/", "/console/password_change", f"{BOB}/role/"),
         *("/console/accounts/user/1/change/", "/console/accounts/user/add/", "/console/r/1/1/"),
         *("/console/otp_totp/totpdevice/", "/console/axes/accessattempt/", "/console/auth/group/"),

@@ -18,6 +18,7 @@ from audit.models import AuditEntry
 from flags.models import BreakGlass, DeclaredFlag
 from tests.codes import code_of, enrolled, wrong_code
 from tests.conftest import PASSWORD, make_user
+from tests.flags.outside import last_change, raw_delete, raw_insert
 from tests.pages import HIGH, LOW, MEDIUM, client_as, everything, flip_url
 
 FORM = "application/x-www-form-urlencoded"
@@ -54,6 +55,7 @@ class Row(NamedTuple):
 
 
 OK, SEEN = Done(200), Done(303)
+ANSWER = {"env": "staging", "seen": "{gone_low}", "incident": "INC-7"}
 FLIP = {"to": "on", "env": "staging", "seen": "yaml::0"}
 BULK = {"action": "flip_on", "_selected_action": "{high}", "plan": "{plan}"}
 LIST, FLAG = "/console/flags", f"/console/flags/{LOW}"
@@ -174,6 +176,18 @@ ADDRESSES = {
         Row("GET", f"{OFFER}?{urlencode(FLIP)}", 302, 403, 200, 200, 200),
         Row("GET", f"{LIST}/no_such_flag/offer?{urlencode(FLIP)}", 302, 403, 404, 404, 404),
     ],
+    "console/flags/<str:key>/reconcile": [
+        Row("POST", f"{FLAG}/reconcile", 302, 403, 400, 400, 400),
+        Row("POST", f"{FLAG}/reconcile", 302, 403, 400, 400, 400, ANSWER | {"incident": " "}),
+        Row("POST", f"{LIST}/no_such_flag/reconcile", 302, 403, 404, 404, 404, ANSWER),
+        Row("POST", f"{FLAG}/reconcile", 302, 403, 409, 409, 409, ANSWER | {"seen": "db::1"}),
+        Row("POST", f"{FLAG}/reconcile", 302, 403, 409, 409, 409, ANSWER | {"env": "prod"}),
+        Row("POST", f"{FLAG}/reconcile", 302, 403, SEEN, SEEN, SEEN, ANSWER, "flag.reconciled"),
+        Row("POST", f"{LIST}/{MEDIUM}/reconcile", 302, 403, 403, SEEN, SEEN,
+            ANSWER | {"seen": "{gone_medium}"}, "flag.reconciled"),
+        Row("POST", f"{LIST}/{HIGH}/reconcile", 302, 403, 403, SEEN, SEEN,
+            ANSWER | {"seen": "{gone_high}"}, "flag.reconciled"),
+    ],
     "console/break-glass/<int:pk>/acknowledge": [
         Row("POST", "/console/break-glass/0/acknowledge", 302, 403, 403, 303, 303),
         Row("POST", GLASS, 302, 403, 403, SEEN, SEEN, {}, "break_glass.acknowledged"),
@@ -202,7 +216,13 @@ def patterns_of(resolver, prefix: str = "") -> list[str]:
 
 
 def known(who: str) -> dict[str, object]:
-    """What the names in braces stand for. The visitor has two devices, if there is an account."""
+    """What the names in braces stand for. The visitor has two devices, if there is an account.
+
+    `gone_low`, …: raw SQL took the row of a flag of that risk.
+    """
+    for key in (LOW, MEDIUM, HIGH):
+        raw_insert(key=key)
+        raw_delete(key)
     erin = make_user("erin", Role.OPS)
     make_user("frank", Role.SUPPORT, is_active=False)
     user = User.objects.filter(username=f"the-{who}").first() or make_user("nobody-in-particular")
@@ -218,6 +238,9 @@ def known(who: str) -> dict[str, object]:
         "code": code_of(device, ahead=1),
         "wrong": wrong_code(device),
         "glass": glass.pk,
+        "gone_low": last_change(LOW).seen,
+        "gone_medium": last_change(MEDIUM).seen,
+        "gone_high": last_change(HIGH).seen,
         "high": DeclaredFlag.objects.get(flag_key=HIGH, env="staging").pk,
         "plan": json.dumps({"env": "staging", "value": True, "flags": [(HIGH, FLIP["seen"])]}),
     }
