@@ -1,5 +1,6 @@
 """docs/ops/audit-role.sql: a role that runs the console and cannot unguard the log (PostgreSQL)."""
 
+import os
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -11,7 +12,8 @@ from tests.processes import raw_sql
 from tests.processes.server import ROOT, database_url, manage
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("declared")]
-ROLE = f"console_app_{connection.settings_dict['NAME']}"
+# Roles belong to the whole server, and workers of one run share it.
+ROLE = f"console_app_{os.getpid()}"
 SCRIPT = (ROOT / "docs" / "ops" / "audit-role.sql").read_text().replace(':"role"', ROLE)
 KEY = "console_billing"
 PASSWORD = {"OPERATOR_PASSWORD": "correct-horse-battery"}
