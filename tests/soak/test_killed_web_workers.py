@@ -1,4 +1,4 @@
-"""kill -9 of gunicorn workers that serve flips: each answered 200 is there, nothing is half-done."""
+"""kill -9 of gunicorn workers that serve flips: what they answered is there, nothing half-done."""
 
 import random
 import threading

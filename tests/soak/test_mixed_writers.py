@@ -1,4 +1,4 @@
-"""Eight processes flip and write raw SQL at once: as many audit rows as changes, one whole chain."""
+"""Eight processes flip and write raw SQL at once: an audit row for each change, one whole chain."""
 
 import json
 from collections import Counter
