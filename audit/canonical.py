@@ -33,8 +33,7 @@ def canonical(row: Sequence[Any]) -> bytes:
         values[_CREATED_AT] = _moment(values[_CREATED_AT])
         values[_PAYLOAD] = _parsed(values[_PAYLOAD])
         values[_CONTEXT] = _parsed(values[_CONTEXT])
-        if values[_CHANGE_ID] is not None:
-            values[_CHANGE_ID] = UUID(str(values[_CHANGE_ID])).hex
+        values[_CHANGE_ID] = _version(values[_CHANGE_ID])
         return _encode(values).encode("ascii")
     except (AttributeError, TypeError, ValueError, RecursionError) as error:
         raise Unreadable(f"audit row {values[_ID]}: {error}") from error
@@ -56,8 +55,14 @@ def _moment(value: datetime | str) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
+def _version(value: Any) -> str | None:
+    if value is None:
+        return None
+    return (value if isinstance(value, UUID) else UUID(str(value))).hex
+
+
 def _parsed(value: Any) -> Any:
-    return json.loads(value, object_pairs_hook=unique_object) if isinstance(value, str) else value
+    return _decode(value) if isinstance(value, str) else value
 
 
 def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -67,3 +72,7 @@ def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         # Databases differ on which of two equal keys counts.
         raise ValueError("a key stands twice")
     return found
+
+
+# Made once: `json.loads` would make one for each value.
+_decode = json.JSONDecoder(object_pairs_hook=unique_object).decode

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.actor import Actor
+from audit.models import AuditEntry
 from audit.services import audited, record
 from flags import break_glass, policy, runtime
 from flags.layers import word
@@ -119,7 +120,7 @@ def _write(
 ) -> Flip:
     """The audit row first, then the swap; a lost swap takes the audit row with it."""
     change_id = uuid.uuid4()
-    record(
+    entry = record(
         actor,
         "console.flag.flip",
         target_type="feature_flag",
@@ -133,9 +134,21 @@ def _write(
         incident = context["incident"]
         break_glass.note(state, value, actor.user, change_id=change_id, incident=incident, now=now)
     row = _swap(state, value, actor, now, change_id)
+    if state.row is None and _was_changed_after(entry, state.env):
+        raise _LostRace
     transaction.on_commit(functools.partial(runtime.invalidate, state.env), robust=True)
     outcome = Outcome.PINNED if state.value == value else Outcome.FLIPPED
     return Flip(outcome, state.environment.state(state.key, row))
+
+
+def _was_changed_after(entry: AuditEntry, env: str) -> bool:
+    """Whether the log goes on after `entry` with changes of the same flag.
+
+    A row that came and went meanwhile leaves the unique key free. With our row in its place nobody
+    else can change the flag, so what is in the log now is all that there was.
+    """
+    same_flag = AuditEntry.objects.filter(target_type="feature_flag", target_id=entry.target_id)
+    return same_flag.filter(pk__gt=entry.pk, payload__env=env, change_id__isnull=False).exists()
 
 
 def _swap(

@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 import flags
 from tests.processes.server import program
@@ -64,9 +64,9 @@ class Application:
 
 
 @contextmanager
-def application(**extra: str) -> Iterator[Application]:
+def application(log: IO[str] | None = None, **extra: str) -> Iterator[Application]:
     """An application process, ready to answer; `extra` is added to its environment."""
-    with program(_SOURCE, **extra) as process:
+    with program(_SOURCE, log=log, **extra) as process:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("the process has no pipes")
         if process.stdout.readline() != "ready\n":

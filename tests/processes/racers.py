@@ -24,10 +24,11 @@ def main() -> None:
     import django
 
     django.setup()
-    # None of these processes outlives a race that went wrong. A fork does not inherit an alarm.
-    signal.alarm(2 * LATE)
     race, keys, rounds = _RACES[sys.argv[1]], sys.argv[2].split(","), int(sys.argv[3])
-    with _fork.Pool(PROCESSES, signal.alarm, [2 * LATE]) as pool:
+    seconds = int(sys.argv[4]) if sys.argv[4:] else 2 * LATE
+    # None of these processes outlives a race that went wrong. A fork does not inherit an alarm.
+    signal.alarm(seconds)
+    with _fork.Pool(PROCESSES, signal.alarm, [seconds]) as pool:
         logs = pool.starmap(_run, [(race, number, keys, rounds) for number in range(PROCESSES)], 1)
     json.dump(logs, sys.stdout)
 
@@ -77,7 +78,22 @@ def _first(number: int, keys: list[str], rounds: int) -> Iterator[list[dict[str,
         yield _flip(state, number % 2 == 0, again=False)
 
 
-_RACES = {"toggle": _toggle, "first": _first}
+def _mixed(number: int, keys: list[str], rounds: int) -> Iterator[list[dict[str, Any]]]:
+    """Each in its own time, by `flip()` and by raw SQL, until it has made `rounds` changes."""
+    from tests.soak.writer import Writer
+
+    writer = Writer(seed=number)
+    while rounds:
+        try:
+            entry = writer.change()
+        except Exception as error:  # noqa: BLE001 - the test asserts that there is none
+            entry = {"outcome": "error", "text": repr(error)}
+            writer.reconnect()
+        rounds -= entry["outcome"] in ("changed", "error")
+        yield [entry]
+
+
+_RACES = {"toggle": _toggle, "first": _first, "mixed": _mixed}
 
 
 def _flip(state: Any, value: bool, *, again: bool = True) -> list[dict[str, Any]]:

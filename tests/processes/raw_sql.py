@@ -9,6 +9,7 @@ import psycopg2
 from tests.processes.server import database_url
 
 Errors = (sqlite3.IntegrityError, psycopg2.IntegrityError)
+Locked = sqlite3.OperationalError
 
 
 def rows(statement: str, url: str = "") -> list[tuple[Any, ...]]:
@@ -18,26 +19,29 @@ def rows(statement: str, url: str = "") -> list[tuple[Any, ...]]:
         return at.fetchall()
 
 
-def change(statement: str, url: str = "") -> int:
-    """Run and commit one statement. Returns how many rows it changed."""
-    with closing(_connect(url or database_url())) as connection, closing(connection.cursor()) as at:
+def change(statement: str, url: str = "", *, seconds: int = 20) -> int:
+    """Run and commit one statement. Returns how many rows it changed. On SQLite it raises Locked
+    where another one writes for more than `seconds`."""
+    connection = _connect(url or database_url(), seconds)
+    with closing(connection), closing(connection.cursor()) as at:
         at.execute(statement)
         connection.commit()
         return at.rowcount
 
 
-def set_row(key: str, value: int, url: str = "") -> None:
+def set_row(key: str, value: int, url: str = "", *, seconds: int = 20) -> None:
     """Give the DB row of `key` in staging this value; make the row where there is none."""
     where = f"WHERE flag_key='{key}' AND env='staging'"
-    if not change(f"UPDATE console_feature_flags SET value={value} {where}", url):
+    if not change(f"UPDATE console_feature_flags SET value={value} {where}", url, seconds=seconds):
         change(
             "INSERT INTO console_feature_flags (flag_key, env, value) "
             f"VALUES ('{key}', 'staging', {value})",
             url,
+            seconds=seconds,
         )
 
 
-def _connect(url: str) -> Any:
+def _connect(url: str, seconds: int = 20) -> Any:
     if url.startswith("sqlite:///"):
-        return sqlite3.connect(url.removeprefix("sqlite:///"), timeout=20)
+        return sqlite3.connect(url.removeprefix("sqlite:///"), timeout=seconds)
     return psycopg2.connect(url)

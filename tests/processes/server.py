@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 import psutil
@@ -69,14 +70,18 @@ def manage(*arguments: str, check: bool = True, **extra: str) -> subprocess.Comp
 
 
 @contextmanager
-def program(source: str, *arguments: str, **extra: str) -> Iterator[subprocess.Popen[str]]:
-    """A Python program of this source text, its pipes open; ended when the block is left."""
+def program(
+    source: str, *arguments: str, log: IO[str] | None = None, **extra: str
+) -> Iterator[subprocess.Popen[str]]:
+    """A Python program of this source text, its pipes open; ended when the block is left. What it
+    logs goes to the file `log`, if there is one."""
     process = subprocess.Popen(
         [sys.executable, "-c", source, *arguments],
         cwd=ROOT,
         env=environment(**extra),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=log,
         text=True,
     )
     try:
