@@ -33,7 +33,7 @@ def ticks(since: datetime, until: datetime) -> tuple[Tick, ...]:
         fits = free_from <= x - half and x + half <= 91
         if fits:
             free_from = x + half + 2
-        if 4 <= x <= 94:
+        if 4 <= x <= 92:
             ticks.append(Tick(x, label, not fits))
     return tuple(ticks)
 
