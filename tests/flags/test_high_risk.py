@@ -19,6 +19,8 @@ from tests.pages import HIGH, LOW, MEDIUM, nothing_written
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.usefixtures("declared")
+# Raw SQL never comes by flip(): triggers tell of it.
+FLIPPING = [one for one in Channel if one is not Channel.SQL]
 
 
 def ask(actor: Actor, key: str = HIGH, value: bool = True, seen: str = ""):
@@ -33,19 +35,19 @@ def mighty(request):
     return make_user("alice", Role.SUPERADMIN)
 
 
-@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize("channel", FLIPPING)
 @pytest.mark.parametrize("value", [True, False])
 def test_every_channel_is_refused_high_risk_without_a_proof(mighty, channel, value):
     with nothing_written(), pytest.raises(ElevationRequired):
         ask(Actor(channel, "mighty", mighty), value=value)
 
 
-@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize("channel", FLIPPING)
 def test_every_channel_flips_high_risk_with_one(mighty, channel):
     assert ask(Actor(channel, "mighty", mighty, elevated=True)).outcome is Outcome.FLIPPED
 
 
-@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize("channel", FLIPPING)
 @pytest.mark.parametrize("key", [LOW, MEDIUM])
 def test_no_channel_needs_a_proof_for_less_than_high_risk(mighty, channel, key):
     assert ask(Actor(channel, "mighty", mighty), key).outcome is Outcome.FLIPPED

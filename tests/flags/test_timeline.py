@@ -133,7 +133,7 @@ def test_what_raw_sql_left_no_row_for_is_unknown_before_and_no_row_after():
     assert [segment.look for segment in prod.segments] == ["none", "on", "none"]
     no_row = "no row (config var or YAML decides)"
     assert prod.story.startswith(f"prod: {no_row} since 2026-05-19 12:00 UTC; before that on since")
-    assert prod.segments[-1].text.startswith(f"{no_row}, since 2026-05-19 12:00 UTC: alice turned")
+    assert prod.segments[-1].text.startswith(f"{no_row}, since 2026-05-19 12:00 UTC: alice removed")
 
 
 def test_the_order_of_the_log_tells_the_value_where_the_times_say_otherwise():
