@@ -8,7 +8,7 @@ DEV_DATABASE := $(or $(filter sqlite:%,$(DATABASE_URL)),sqlite:///$(CURDIR)/db.s
 DEV := DEBUG=1 DATABASE_URL="$(DEV_DATABASE)" FLAG_CONSOLE_FEATURE_FLAGS_DB=$${FLAG_CONSOLE_FEATURE_FLAGS_DB:-1}
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint format requirements
+.PHONY: run test soak bench lint format requirements
 
 run: $(VENV)/.runtime
 	$(DEV) $(BIN)/python manage.py migrate --verbosity 0
@@ -20,6 +20,13 @@ run: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	$(BIN)/python -m tests.legs
+
+# Kills, crashes and races by the thousand, on both databases: the long forms of tests/soak.
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.legs soak
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m tests.bench
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

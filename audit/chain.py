@@ -34,6 +34,13 @@ _UNSEALED = f"""
     ORDER BY log.id
 """
 _HEAD = "SELECT seq, row_hash FROM console_audit_chain ORDER BY seq DESC LIMIT 1"
+# One round trip while others wait for the lock: the head is in each row, and there is always a row.
+_HEAD_AND_UNSEALED = f"""
+    SELECT head.seq, head.row_hash, unsealed.* FROM (SELECT 1 AS one) AS always
+    LEFT JOIN ({_HEAD}) AS head ON 1 = 1
+    LEFT JOIN ({_UNSEALED} {{limit}}) AS unsealed ON 1 = 1
+    ORDER BY unsealed.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +90,11 @@ def seal(ids: Iterable[int]) -> Sealed:
     """
     own = " UNION ALL ".join(f"SELECT {int(pk)} AS id" for pk in ids)
     with connection.cursor() as cursor:
-        _lock(cursor)
         look = _FIRST_LOOK
         while True:
-            cursor.execute(_UNSEALED.format(ids=f"{own} UNION {_LATEST_BY_TRIGGER}"), [look])
-            rows = cursor.fetchall()
+            last, rows = _lock_and_read(cursor, f"{own} UNION {_LATEST_BY_TRIGGER}", [look])
             if look >= _LAST_LOOK or sum(row[_CHANNEL] == "sql" for row in rows) < look:
-                return _append(cursor, rows)
+                return _append(cursor, last, rows)
             look *= 4
 
 
@@ -114,28 +119,35 @@ def adopt(last: int) -> tuple[int, Head]:
 _CHANNEL = FIELDS.index("channel")
 
 
-def _lock(cursor: Any) -> None:
-    """One sealer at a time, until the transaction ends. SQLite has one writer anyway."""
-    if connection.vendor == "postgresql":
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+def _lock_and_read(
+    cursor: Any, ids: str, parameters: Sequence[Any] = (), limit: str = ""
+) -> tuple[Head, list[Sequence[Any]]]:
+    """The head, and those of the rows that a query names that have no links.
+
+    One sealer at a time from here on, until the transaction ends. SQLite has one writer anyway; on
+    PostgreSQL the lock is a statement of its own in the same message: a statement sees what was
+    committed before it began, so the one that waits must not be the one that reads.
+    """
+    lock = f"SELECT pg_advisory_xact_lock({_LOCK});" if connection.vendor == "postgresql" else ""
+    cursor.execute(lock + _HEAD_AND_UNSEALED.format(ids=ids, limit=limit), parameters)
+    found = cursor.fetchall()
+    last = Head() if found[0][0] is None else Head(*found[0][:2])
+    return last, [row[2:] for row in found if row[2] is not None]
 
 
 def _seal_all(ids: str) -> tuple[int, Head]:
     """Seal the rows that a query names, some thousands at a time: their number, and the head."""
     count = 0
     with connection.cursor() as cursor:
-        _lock(cursor)
         while True:
-            cursor.execute(f"{_UNSEALED.format(ids=ids)} LIMIT {_LAST_LOOK}")
-            sealed = _append(cursor, cursor.fetchall())
+            last, rows = _lock_and_read(cursor, ids, limit=f"LIMIT {_LAST_LOOK}")
+            sealed = _append(cursor, last, rows)
             count += len(sealed.rows)
             if len(sealed.rows) < _LAST_LOOK:
                 return count, sealed.head
 
 
-def _append(cursor: Any, rows: list[Sequence[Any]]) -> Sealed:
-    cursor.execute(_HEAD)
-    last = Head(*(cursor.fetchone() or ()))
+def _append(cursor: Any, last: Head, rows: list[Sequence[Any]]) -> Sealed:
     key_id, key = keys.signing_key()
     values: list[Any] = []
     for row in rows:

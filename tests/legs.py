@@ -1,4 +1,5 @@
 """The whole suite, leg by leg: SQLite, a real PostgreSQL, a real browser. `make test` runs it.
+`make soak` (the argument "soak") runs the long forms of tests/soak on both databases instead.
 
 A leg that cannot run, or runs no test, fails the command; nothing is skipped in silence.
 """
@@ -9,17 +10,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = "2"
+# One at a time, and with the figures that each of them prints.
+SOAK = ("tests/soak", "--timeout=1500", "-rP", "--durations=0")
 
 
 def main() -> int:
     failed = []
-    for name, leg in (("SQLite", sqlite), ("PostgreSQL", postgres), ("browser", browser)):
+    for name, leg in _legs():
         print(f"\n=== {name} ===", flush=True)
         started = time.monotonic()
         try:
@@ -34,6 +37,13 @@ def main() -> int:
     return 1 if failed else 0
 
 
+def _legs() -> list[tuple[str, Callable[[], int]]]:
+    if sys.argv[1:2] == ["soak"]:
+        del sys.argv[1]
+        return [("SQLite, long", soak_sqlite), ("PostgreSQL, long", soak_postgres)]
+    return [("SQLite", sqlite), ("PostgreSQL", postgres), ("browser", browser)]
+
+
 def sqlite() -> int:
     return pytest("-n", WORKERS, "tests", "--ignore=tests/e2e", TEST_DATABASE_URL="")
 
@@ -41,6 +51,15 @@ def sqlite() -> int:
 def postgres() -> int:
     with postgres_url() as url:
         return pytest("-n", WORKERS, "tests", "--ignore=tests/e2e", TEST_DATABASE_URL=url)
+
+
+def soak_sqlite() -> int:
+    return pytest(*SOAK, SOAK="1", TEST_DATABASE_URL="")
+
+
+def soak_postgres() -> int:
+    with postgres_url() as url:
+        return pytest(*SOAK, SOAK="1", TEST_DATABASE_URL=url)
 
 
 def browser() -> int:
