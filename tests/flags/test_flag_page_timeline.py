@@ -6,12 +6,12 @@ from html import unescape
 from xml.etree import ElementTree
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.roles import Role
-from audit.services import record
+from audit.services import audited, record
 from flags.timeline import MAX_CHANGES, read_timeline
 from tests.conftest import client_of, console_actor, make_user
 from tests.flags.test_flags_page import turn
@@ -37,7 +37,7 @@ def bars(picture, env: str) -> list[tuple[str, str]]:
 def flips(user, count: int, env: str = "staging") -> None:
     """As so many flips leave the log, a minute apart, the last one a minute ago."""
     start = timezone.now() - timedelta(minutes=count)
-    with transaction.atomic():
+    with audited():
         for number in range(count):
             to = number % 2 == 0
             record(
