@@ -6,6 +6,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from audit.json_text import json_text
+
 _TOLD = (
     "target_type = 'feature_flag' AND action IN ('console.flag.flip', 'console.flag.reconciled')"
     " AND change_id IS NOT NULL"
@@ -58,8 +60,7 @@ def wrong() -> Iterator[tuple[int | None, str]]:
 
 
 def _ask(query: str) -> list[tuple]:
-    on_postgres = connection.vendor == "postgresql"
-    env = "log.payload ->> 'env'" if on_postgres else "json_extract(log.payload, '$.env')"
+    env = json_text("log.payload", "env")
     with connection.cursor() as cursor:
         cursor.execute(query.format(told=_TOLD, env=env))
         rows: list[tuple] = cursor.fetchall()

@@ -20,7 +20,8 @@ from django.utils import timezone
 from audit import chain, keys
 from audit.canonical import FIELDS
 from audit.chain import COLUMNS
-from audit.verification import BATCH
+from audit.json_text import json_text
+from audit.verification import BATCH, LINKS
 from audit.walk import Link
 
 CHAIN_FIELDS = ("seq", "audit_id", "prev_hash", "row_hash", "key_id")
@@ -30,17 +31,12 @@ _JSON_FIELDS = [HEADER.index(name) for name in ("payload", "context")]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 FORMATS = ("jsonl", "csv")
 
-_LINKS = f"""
-    SELECT link.seq, link.audit_id, link.prev_hash, link.row_hash, link.key_id, {COLUMNS}
-    FROM console_audit_chain AS link
-    LEFT JOIN console_audit_log AS log ON log.id = link.audit_id
-    WHERE link.seq > %s AND link.seq <= %s{{where}}
-    ORDER BY link.seq
-"""
+# Forgeries. Of triggers' rows those that came since the export began are none.
 _UNSEALED = f"""
     SELECT NULL, log.id, NULL, NULL, NULL, {COLUMNS}
     FROM console_audit_log AS log
-    WHERE NOT EXISTS (SELECT 1 FROM console_audit_chain WHERE audit_id = log.id){{where}}
+    WHERE log.channel <> 'sql' {{where}}
+        AND NOT EXISTS (SELECT 1 FROM console_audit_chain WHERE audit_id = log.id)
     ORDER BY log.id
 """
 
@@ -72,10 +68,10 @@ class Filter:
         conditions = {
             "log.action = %s": self.action,
             "log.target_type = 'feature_flag' AND log.target_id = %s": self.flag,
-            f"{_json_text('payload', 'env')} = %s": self.env,
+            f"{json_text('log.payload', 'env')} = %s": self.env,
             "log.actor = %s": self.actor,
             "log.channel = %s": self.channel,
-            f"{_json_text('context', 'incident')} = %s": self.incident,
+            f"{json_text('log.context', 'incident')} = %s": self.incident,
             "log.created_at >= %s": _adapted(self.since),
             "log.created_at < %s": _adapted(self.until),
         }
@@ -110,7 +106,7 @@ class Export:
         with connection.cursor() as cursor:
             for start in range(0, self.head.size, BATCH):
                 end = min(start + BATCH, self.head.size)
-                cursor.execute(_LINKS.format(where=where), [start, end, *params])
+                cursor.execute(LINKS.format(where=where), [start, end, *params])
                 yield cursor.fetchall(), end - start
             cursor.execute(_UNSEALED.format(where=where), params)
             yield cursor.fetchall(), 0
@@ -180,9 +176,3 @@ _LINES: dict[str, Callable[[Link], str]] = {"jsonl": _jsonl_line, "csv": _csv_ro
 
 def _adapted(moment: datetime | None) -> Any:
     return None if moment is None else connection.ops.adapt_datetimefield_value(moment)
-
-
-def _json_text(column: str, key: str) -> str:
-    if connection.vendor == "postgresql":
-        return f"log.{column} ->> '{key}'"
-    return f"json_extract(log.{column}, '$.{key}')"

@@ -1,8 +1,9 @@
-"""A text out of a JSON column, said in one way to indexes and to queries."""
+"""A text out of a JSON column, said in one way to indexes, to queries and in raw SQL."""
 
 import re
 from typing import Any
 
+from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Func, TextField
 from django.db.models.sql.compiler import SQLCompiler
@@ -35,3 +36,10 @@ class JsonText(Func):
     ) -> tuple[str, Any]:
         template = "(%(expressions)s ->> '%(key)s')"
         return super().as_sql(compiler, connection, template=template, **extra)
+
+
+def json_text(column: str, key: str) -> str:
+    """The same as raw SQL, for the default database; both names are constants of our own."""
+    if connection.vendor == "postgresql":
+        return f"({column} ->> '{key}')"
+    return f"json_extract({column}, '$.{key}')"

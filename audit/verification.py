@@ -13,11 +13,11 @@ from audit.damage import Kind, Report
 from audit.walk import Link, Walk
 
 BATCH = 5000
-_LINKS = f"""
+LINKS = f"""
     SELECT link.seq, link.audit_id, link.prev_hash, link.row_hash, link.key_id, {COLUMNS}
     FROM console_audit_chain AS link
     LEFT JOIN console_audit_log AS log ON log.id = link.audit_id
-    WHERE link.seq > %s AND link.seq <= %s
+    WHERE link.seq > %s AND link.seq <= %s {{where}}
     ORDER BY link.seq
 """
 _UNSEALED = """
@@ -40,7 +40,7 @@ def batches(after: int, last: int) -> Iterator[list[Link]]:
     """
     with connection.cursor() as cursor:
         for start in range(after, last, BATCH):
-            cursor.execute(_LINKS, [start, min(start + BATCH, last)])
+            cursor.execute(LINKS.format(where=""), [start, min(start + BATCH, last)])
             yield cursor.fetchall()
 
 

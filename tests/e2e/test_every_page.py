@@ -17,7 +17,8 @@ NO_PAGES = {
     *("console/account/recovery-codes", "console/account/devices/<int:pk>/remove"),
     *(f"console/users/<str:name>/{verb}" for verb in ("role", "activate", "deactivate")),
     *("console/users/<str:name>/end-sessions", "console/flags/<str:key>/flip"),
-    *("console/break-glass/<int:pk>/acknowledge", "console/jsi18n/", "healthz", "readyz"),
+    *("console/flags/<str:key>/reconcile", "console/jsi18n/", "healthz", "readyz"),
+    "console/break-glass/<int:pk>/acknowledge",
 }
 QUERIES = {"console/flags/<str:key>/offer": "?to=on&env=staging&seen=yaml::0"}
 

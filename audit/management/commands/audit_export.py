@@ -56,7 +56,7 @@ class Command(BaseCommand):
     @contextmanager
     def _out(self, output: str | None) -> Iterator[Any]:
         if output is None:
-            yield self.stdout._out if hasattr(self.stdout, "_out") else self.stdout
+            yield self.stdout
             return
         # An archive is never written over.
         with Path(output).open("x", encoding="utf-8", newline="") as out:
