@@ -44,10 +44,14 @@ def row_hash(key: bytes, prev_hash: str, signed: bytes) -> str:
     return hmac.digest(key, prev_hash.encode() + signed, "sha256").hex()
 
 
+_UTC = "+00:00"
+_LENGTH = len("2026-05-04T03:00:00.000000+00:00")
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
 
 def _moment(value: datetime | str) -> str:
+    if isinstance(value, str) and len(value) == _LENGTH and value.endswith(_UTC):
+        return value
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     if moment.tzinfo is not UTC:
         # SQLite keeps UTC without saying so.
@@ -56,13 +60,16 @@ def _moment(value: datetime | str) -> str:
 
 
 def _version(value: Any) -> str | None:
-    if value is None:
-        return None
+    if value is None or (isinstance(value, str) and len(value) == 32):
+        return value
     return (value if isinstance(value, UUID) else UUID(str(value))).hex
 
 
 def _parsed(value: Any) -> Any:
-    return _decode(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    found, end = _decode(value)
+    return found if end == len(value) else json.loads(value, object_pairs_hook=unique_object)
 
 
 def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -75,4 +82,4 @@ def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 # Made once: `json.loads` would make one for each value.
-_decode = json.JSONDecoder(object_pairs_hook=unique_object).decode
+_decode = json.JSONDecoder(object_pairs_hook=unique_object).raw_decode

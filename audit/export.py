@@ -21,8 +21,7 @@ from audit import chain, keys
 from audit.canonical import FIELDS
 from audit.chain import COLUMNS
 from audit.json_text import json_text
-from audit.verification import BATCH, LINKS
-from audit.walk import Link
+from audit.links import BATCH, Link, batches
 
 CHAIN_FIELDS = ("seq", "audit_id", "prev_hash", "row_hash", "key_id")
 # The audit id stands twice in a Link, for rows that are gone; so it does in a file.
@@ -103,11 +102,11 @@ class Export:
 
     def _batches(self) -> Iterator[tuple[list[Link], int]]:
         where, params = self._filter.where()
+        left = self.head.size
+        for links in batches(0, self.head.size, where, params):
+            yield links, min(BATCH, left)
+            left -= BATCH
         with connection.cursor() as cursor:
-            for start in range(0, self.head.size, BATCH):
-                end = min(start + BATCH, self.head.size)
-                cursor.execute(LINKS.format(where=where), [start, end, *params])
-                yield cursor.fetchall(), end - start
             cursor.execute(_UNSEALED.format(where=where), params)
             yield cursor.fetchall(), 0
 

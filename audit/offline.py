@@ -14,8 +14,9 @@ from audit.chain import Head
 from audit.checkpoints import Checkpoint
 from audit.damage import Kind, Report
 from audit.export import HEADER, plain_cell, sign_manifest
-from audit.verification import BATCH, check_checkpoints
-from audit.walk import Link, Walk
+from audit.links import BATCH, Link
+from audit.verification import check_checkpoints
+from audit.walk import Walk
 
 csv.field_size_limit(1 << 27)
 _NUMBERS = ("seq", "audit_id", "id", "admin_id")

@@ -7,19 +7,11 @@ from typing import Any
 from django.db import connection
 
 from audit import accounts_of_flags, chain, keys, triggers
-from audit.chain import COLUMNS
 from audit.checkpoints import Checkpoint
 from audit.damage import Kind, Report
-from audit.walk import Link, Walk
+from audit.links import BATCH, batches
+from audit.walk import Walk
 
-BATCH = 5000
-LINKS = f"""
-    SELECT link.seq, link.audit_id, link.prev_hash, link.row_hash, link.key_id, {COLUMNS}
-    FROM console_audit_chain AS link
-    LEFT JOIN console_audit_log AS log ON log.id = link.audit_id
-    WHERE link.seq > %s AND link.seq <= %s {{where}}
-    ORDER BY link.seq
-"""
 _UNSEALED = """
     SELECT log.id, log.actor, log.action FROM console_audit_log AS log
     WHERE log.channel <> 'sql'
@@ -31,17 +23,6 @@ _SINCE = """
     JOIN console_audit_log AS log ON log.id = link.audit_id
     WHERE log.created_at >= %s
 """
-
-
-def batches(after: int, last: int) -> Iterator[list[Link]]:
-    """The links numbered from `after + 1` to `last`, some thousands at a time.
-
-    A query for each batch: no transaction stays open, and no batch holds up a writer.
-    """
-    with connection.cursor() as cursor:
-        for start in range(after, last, BATCH):
-            cursor.execute(LINKS.format(where=""), [start, min(start + BATCH, last)])
-            yield cursor.fetchall()
 
 
 def first_since(moment: datetime) -> int | None:

@@ -5,15 +5,12 @@ that the hash that it names is the one of the link before. Where that fails, the
 tell what was done to it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from audit.canonical import Unreadable, canonical, row_hash
 from audit.chain import Head
 from audit.damage import Kind, Report
-
-Link = Sequence[Any]
-"""seq, audit_id, prev_hash, row_hash, key_id, then the row's `FIELDS`, None where it is gone."""
+from audit.links import Link
 
 _SEQ, _AUDIT_ID, _PREV, _HASH, _KEY_ID, _ROW = range(6)
 
