@@ -13,10 +13,10 @@ from django.db import connection, transaction
 
 from audit import keys
 from audit.canonical import FIELDS, canonical, row_hash
+from audit.triggers.postgres import LOCK
 
 START = "0" * 64
 """The `prev_hash` of the first link."""
-_LOCK = 0x52617878  # any number that no other advisory lock has
 # Rows that triggers wrote and that wait are looked for among the latest of them, and further back
 # only while all of those wait.
 _FIRST_LOOK, _LAST_LOOK = 16, 4096
@@ -88,11 +88,16 @@ def seal(ids: Iterable[int]) -> Sealed:
     The chain is locked from here to the end of the transaction, so this is its last act. Rows that
     a rolled-back savepoint took with it are left out.
     """
-    own = " UNION ALL ".join(f"SELECT {int(pk)} AS id" for pk in ids)
+    own = [int(pk) for pk in ids]
     with connection.cursor() as cursor:
         look = _FIRST_LOOK
         while True:
-            last, rows = _lock_and_read(cursor, f"{own} UNION {_LATEST_BY_TRIGGER}", [look])
+            if connection.vendor == "postgresql":
+                cursor.execute("SELECT * FROM console_audit_unsealed(%s, %s)", [own, look])
+                last, rows = _read(cursor)
+            else:
+                wanted = " UNION ALL ".join(f"SELECT {pk} AS id" for pk in own)
+                last, rows = _lock_and_read(cursor, f"{wanted} UNION {_LATEST_BY_TRIGGER}", [look])
             if look >= _LAST_LOOK or sum(row[_CHANNEL] == "sql" for row in rows) < look:
                 return _append(cursor, last, rows)
             look *= 4
@@ -128,8 +133,12 @@ def _lock_and_read(
     PostgreSQL the lock is a statement of its own in the same message: a statement sees what was
     committed before it began, so the one that waits must not be the one that reads.
     """
-    lock = f"SELECT pg_advisory_xact_lock({_LOCK});" if connection.vendor == "postgresql" else ""
+    lock = f"SELECT pg_advisory_xact_lock({LOCK});" if connection.vendor == "postgresql" else ""
     cursor.execute(lock + _HEAD_AND_UNSEALED.format(ids=ids, limit=limit), parameters)
+    return _read(cursor)
+
+
+def _read(cursor: Any) -> tuple[Head, list[Sequence[Any]]]:
     found = cursor.fetchall()
     last = Head() if found[0][0] is None else Head(*found[0][:2])
     return last, [row[2:] for row in found if row[2] is not None]

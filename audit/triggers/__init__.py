@@ -54,15 +54,16 @@ def uninstall(connection: BaseDatabaseWrapper) -> None:
 def missing(connection: BaseDatabaseWrapper) -> list[str]:
     """The names of triggers that are absent, disabled, or not what this release makes of them.
 
-    Those of tables that are not there yet are left aside.
+    On PostgreSQL also the sealer's function. Those of tables that are not there yet are left aside.
     """
-    texts = _texts(connection)
+    texts, tables = _texts(connection), _present(connection)
     with connection.cursor() as cursor:
+        functions: list[str] = texts.missing_functions(cursor, tables)
         cursor.execute(texts.QUERY)
         there = cursor.fetchall()
-    return [
+    return functions + [
         name
-        for table in _present(connection)
+        for table in tables
         for name, definition in texts.definitions(table).items()
         if (name, *definition) not in there
     ]

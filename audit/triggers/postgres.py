@@ -11,9 +11,15 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from audit.triggers.postgres_bodies import TELL, VERSION
+from audit.triggers.postgres_bodies import TELL, UNSEALED, UNSEALED_SIGNATURE, VERSION
 
+LOCK = 0x52617878
+"""The advisory lock of whoever seals: any number that no other one has."""
 _FLAGS = "console_feature_flags"
+_CHAIN = "console_audit_chain"
+_SEALING = "console_audit_unsealed"
+# The plan for any parameters: each own plan would cost more than it saves.
+_KEPT_PLAN = "plan_cache_mode=force_generic_plan"
 _PATH = "pg_catalog, pg_temp"
 # The bits of pg_trigger.tgtype.
 _ROW, _BEFORE, _INSERT, _DELETE, _UPDATE, _TRUNCATE = 1, 2, 4, 8, 16, 32
@@ -48,7 +54,26 @@ class Texts:
     def before_install(self, tables: list[str]) -> list[str]:
         # Two deployments may migrate the shared database at once. The lock that DROP TRIGGER needs,
         # from the start and in the order in which a flip comes by the tables: no deadlock with it.
-        return [f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE"] if tables else []
+        statements = [f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE"] if tables else []
+        if _CHAIN in tables:
+            statements.append(
+                f"CREATE OR REPLACE FUNCTION {UNSEALED_SIGNATURE} LANGUAGE plpgsql"
+                f" SET search_path = {_PATH} SET {_KEPT_PLAN} AS $${self._unsealed()}$$"
+            )
+        return statements
+
+    def missing_functions(self, cursor: Any, tables: list[str]) -> list[str]:
+        """The names of functions besides those of triggers that are not as they must be."""
+        cursor.execute(
+            "SELECT prosrc, prosecdef, proconfig FROM pg_proc"
+            " WHERE proname = %s AND pg_function_is_visible(oid)",
+            [_SEALING],
+        )
+        wanted = (self._unsealed(), False, [f"search_path={_PATH}", _KEPT_PLAN])
+        return [_SEALING] if _CHAIN in tables and wanted not in cursor.fetchall() else []
+
+    def _unsealed(self) -> str:
+        return UNSEALED.format(schema=self._schema, lock=LOCK)
 
     def drops(self, table: str) -> list[str]:
         return [f"DROP TRIGGER IF EXISTS {name} ON {table}" for name in names(table)]

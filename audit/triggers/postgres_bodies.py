@@ -1,7 +1,8 @@
-"""What PostgreSQL's trigger functions on the flag table do.
+"""What our functions in PostgreSQL do.
 
-They run with their owner's rights for whoever changes a flag: each table is named with its schema,
-and everything else is looked up in pg_catalog alone, where nobody can put a function of their own.
+Those of the flag table's triggers run with their owner's rights for whoever changes a flag: each
+table is named with its schema, and everything else is looked up in pg_catalog alone, where nobody
+can put a function of their own.
 """
 
 _ACTIONS = "('console.flag.flip', 'console.flag.reconciled')"
@@ -95,3 +96,46 @@ END
 `session_user` is who logged in, `role` what they changed to. An INSERT that a conflict turned into
 nothing never comes here; a row moved to another flag is a DELETE and an INSERT.
 """
+
+UNSEALED = """
+#variable_conflict use_column
+BEGIN
+    PERFORM pg_advisory_xact_lock({lock});
+    RETURN QUERY
+    SELECT head.seq, head.row_hash, log.id, log.created_at, log.admin_id, log.actor, log.channel,
+        log.action, log.target_type, log.target_id, log.payload, log.context, log.change_id
+    FROM (SELECT 1) AS always
+    LEFT JOIN (
+        SELECT seq, row_hash FROM {schema}.console_audit_chain ORDER BY seq DESC LIMIT 1
+    ) AS head ON true
+    LEFT JOIN (
+        SELECT found.* FROM (
+            SELECT unnest(own) AS id
+            UNION
+            SELECT latest.id FROM (
+                SELECT id FROM {schema}.console_audit_log WHERE channel = 'sql'
+                ORDER BY created_at DESC, id DESC LIMIT look
+            ) AS latest
+        ) AS wanted
+        JOIN LATERAL (
+            SELECT * FROM {schema}.console_audit_log WHERE id = wanted.id OFFSET 0
+        ) AS found ON true
+        WHERE NOT EXISTS (
+            SELECT 1 FROM {schema}.console_audit_chain WHERE audit_id = wanted.id
+        )
+    ) AS log ON true
+    ORDER BY log.id;
+END
+"""
+"""What `chain.seal` reads: the lock first, then the head and the rows without links.
+
+A statement sees what was committed before it began, so the one that waits for the lock must not be
+the one that reads. A function, because its plan is kept: to plan the query anew took longer than
+all else while others wait.
+"""
+UNSEALED_SIGNATURE = """console_audit_unsealed(own bigint[], look integer)
+    RETURNS TABLE (
+        head_seq bigint, head_hash varchar, id bigint, created_at timestamptz, admin_id bigint,
+        actor varchar, channel varchar, action varchar, target_type varchar, target_id varchar,
+        payload jsonb, context jsonb, change_id uuid
+    )"""

@@ -21,6 +21,10 @@ def names(table: str) -> list[str]:
     return list(_triggers(table))
 
 
+def missing_functions(cursor: Any, tables: list[str]) -> list[str]:
+    return []
+
+
 def before_install(tables: list[str]) -> list[str]:
     return []
 
