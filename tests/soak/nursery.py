@@ -46,7 +46,9 @@ class Nursery:
     def notes(self) -> list[dict[str, Any]]:
         if not self._journal.exists():
             return []
-        return [json.loads(line) for line in self._journal.read_text().splitlines()]
+        # The last one may be in the middle of being written.
+        whole, _, _ = self._journal.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
     def wait_for_changes(self, number: int, seconds: float = 60) -> Counter:
         """Until `number` more changes are acknowledged; how many each living writer has made."""
