@@ -1,6 +1,6 @@
 """Rows of a release that knew no chain, taken into it by a person who vouches for them."""
 
-from audit import chain
+from audit import sealing
 from audit.actor import Actor
 from audit.services import audited, record
 
@@ -15,7 +15,7 @@ def adopt(through: int, *, actor: Actor, reason: str) -> int:
     Raises NothingToAdopt.
     """
     with audited():
-        count, _ = chain.adopt(through)
+        count = sealing.adopt(through)
         if not count:
             raise NothingToAdopt(f"No row up to {through} is without a link.")
         record(

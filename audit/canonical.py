@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -30,7 +31,7 @@ def canonical(row: Sequence[Any]) -> bytes:
     """
     values = list(row)
     try:
-        values[_CREATED_AT] = _moment(values[_CREATED_AT])
+        values[_CREATED_AT] = moment_text(values[_CREATED_AT])
         values[_PAYLOAD] = _parsed(values[_PAYLOAD])
         values[_CONTEXT] = _parsed(values[_CONTEXT])
         values[_CHANGE_ID] = _version(values[_CHANGE_ID])
@@ -44,14 +45,24 @@ def row_hash(key: bytes, prev_hash: str, signed: bytes) -> str:
     return hmac.digest(key, prev_hash.encode() + signed, "sha256").hex()
 
 
-_UTC = "+00:00"
+# As SQLite has it, and as PostgreSQL and files do. Python reads more: a database would sort some of
+# that elsewhere, and not find it.
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d{3}|\.\d{6})?"
+    r"|T\d\d:\d\d:\d\d(?:\.\d{6})?\+00:00)"
+)
+_HEX = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LENGTH = len("2026-05-04T03:00:00.000000+00:00")
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
 
-def _moment(value: datetime | str) -> str:
-    if isinstance(value, str) and len(value) == _LENGTH and value.endswith(_UTC):
-        return value
+def moment_text(value: datetime | str) -> str:
+    """A moment as it is signed: ISO 8601, UTC, microseconds. Raises ValueError."""
+    if isinstance(value, str):
+        if not _TIME.fullmatch(value):
+            raise ValueError(f"{value!r} is no time as it is written here")
+        if len(value) == _LENGTH:
+            return value
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     if moment.tzinfo is not UTC:
         # SQLite keeps UTC without saying so.
@@ -60,9 +71,11 @@ def _moment(value: datetime | str) -> str:
 
 
 def _version(value: Any) -> str | None:
-    if value is None or (isinstance(value, str) and len(value) == 32):
-        return value
-    return (value if isinstance(value, UUID) else UUID(str(value))).hex
+    if value is None or isinstance(value, UUID):
+        return value.hex if value else None
+    if not _HEX.fullmatch(value):
+        raise ValueError(f"{value!r} is no UUID as it is written here")
+    return str(value).replace("-", "")
 
 
 def _parsed(value: Any) -> Any:

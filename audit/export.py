@@ -4,6 +4,7 @@ JSON lines or CSV, a row each with its place in the chain; the last line is a si
 what the file must hold. Some thousands of rows are in memory at a time, and no transaction is open.
 """
 
+import contextlib
 import csv
 import hashlib
 import hmac
@@ -17,9 +18,9 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from audit import chain, keys
-from audit.canonical import FIELDS
-from audit.chain import COLUMNS
+from audit import keys, sealing
+from audit.canonical import FIELDS, moment_text
+from audit.chain import columns
 from audit.json_text import json_text
 from audit.links import BATCH, Link, batches
 
@@ -31,12 +32,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 FORMATS = ("jsonl", "csv")
 
 # Forgeries. Of triggers' rows those that came since the export began are none.
-_UNSEALED = f"""
-    SELECT NULL, log.id, NULL, NULL, NULL, {COLUMNS}
+_UNSEALED = """
+    SELECT NULL, log.id, NULL, NULL, NULL, {columns}
     FROM console_audit_log AS log
-    WHERE log.channel <> 'sql' {{where}}
+    WHERE log.id > %s AND log.channel <> 'sql' {where}
         AND NOT EXISTS (SELECT 1 FROM console_audit_chain WHERE audit_id = log.id)
-    ORDER BY log.id
+    ORDER BY log.id LIMIT {batch}
 """
 
 
@@ -83,7 +84,7 @@ class Export:
 
     def __init__(self, chosen: Filter) -> None:
         self._filter = chosen
-        _, self.head = chain.seal_waiting()
+        self.head = sealing.seal_waiting().head
         self._rows, self._digest = 0, hashlib.sha256()
 
     def write(self, out: io.TextIOBase, form: str) -> Iterator[int]:
@@ -94,7 +95,7 @@ class Export:
         for links, taken in self._batches():
             for link in links:
                 self._rows += 1
-                self._digest.update(str(link[3]).encode())
+                self._digest.update(place_of(link))
                 out.write(line(link))
             yield taken
         manifest = json.dumps(self._manifest())
@@ -106,9 +107,13 @@ class Export:
         for links in batches(0, self.head.size, where, params):
             yield links, min(BATCH, left)
             left -= BATCH
-        with connection.cursor() as cursor:
-            cursor.execute(_UNSEALED.format(where=where), params)
-            yield cursor.fetchall(), 0
+        query = _UNSEALED.format(columns=columns(), where=where, batch=BATCH)
+        forged: list[Link] = [(None, 0)]
+        while forged:
+            with connection.cursor() as cursor:
+                cursor.execute(query, [forged[-1][1], *params])
+                forged = cursor.fetchall()
+            yield forged, 0
 
     def _manifest(self) -> dict[str, Any]:
         key_id, key = keys.signing_key()
@@ -122,6 +127,12 @@ class Export:
             "key_id": key_id,
         }
         return {"manifest": said, "hmac": sign_manifest(key, said)}
+
+
+def place_of(link: Link) -> bytes:
+    """What a manifest's digest takes in of a row: its place and its hash."""
+    seq, audit_id, _, row_hash, *_ = link
+    return f"{seq} {audit_id} {row_hash}\n".encode()
 
 
 def sign_manifest(key: bytes, said: dict[str, Any]) -> str:
@@ -155,11 +166,10 @@ def _csv_row(link: Link) -> str:
 
 
 def _texts(said: dict[str, Any]) -> dict[str, Any]:
-    """Times in UTC and UUIDs, as text."""
+    """Times in UTC and versions, as they are signed; one that is none as it stands."""
     moment, change = said["created_at"], said["change_id"]
-    if isinstance(moment, datetime):
-        moment = timezone.make_aware(moment) if timezone.is_naive(moment) else moment
-        moment = moment.isoformat()
+    with contextlib.suppress(ValueError):
+        moment = None if moment is None else moment_text(moment)
     return {"created_at": moment, "change_id": None if change is None else str(change)}
 
 

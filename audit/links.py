@@ -5,8 +5,7 @@ from typing import Any
 
 from django.db import connection
 
-from audit.canonical import FIELDS
-from audit.chain import COLUMNS
+from audit.chain import columns
 
 Link = Sequence[Any]
 """seq, audit_id, prev_hash, row_hash, key_id, then the row's `FIELDS`, None where it is gone."""
@@ -19,12 +18,6 @@ _LOOK_UP = """
         SELECT * FROM console_audit_log WHERE id = link.audit_id OFFSET 0
     ) AS log ON true
 """
-# As `canonical` writes them: the driver would make objects of them for nothing.
-_AS_SIGNED = {
-    "created_at": """to_char(log.created_at AT TIME ZONE 'UTC',
-        'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')""",
-    "change_id": "replace(log.change_id::text, '-', '')",
-}
 _LINKS = """
     SELECT link.seq, link.audit_id, link.prev_hash, link.row_hash, link.key_id, {columns}
     FROM console_audit_chain AS link {join}
@@ -41,11 +34,8 @@ def batches(
     `where` are further conditions, each after an AND, with their parameters. A query for each
     batch: no transaction stays open, and no batch holds up a writer.
     """
-    join, columns = _JOIN, COLUMNS
-    if connection.vendor == "postgresql":
-        join = _LOOK_UP
-        columns = ", ".join(_AS_SIGNED.get(name, f"log.{name}") for name in FIELDS)
-    query = _LINKS.format(columns=columns, join=join, where=where)
+    join = _LOOK_UP if connection.vendor == "postgresql" else _JOIN
+    query = _LINKS.format(columns=columns(), join=join, where=where)
     with connection.cursor() as cursor:
         for start in range(after, last, BATCH):
             cursor.execute(query, [start, min(start + BATCH, last), *params])

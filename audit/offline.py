@@ -13,13 +13,14 @@ from audit.canonical import unique_object
 from audit.chain import Head
 from audit.checkpoints import Checkpoint
 from audit.damage import Kind, Report
-from audit.export import HEADER, plain_cell, sign_manifest
+from audit.export import HEADER, place_of, plain_cell, sign_manifest
 from audit.links import BATCH, Link
-from audit.verification import check_checkpoints
+from audit.verification import check_checkpoints, retired_at
 from audit.walk import Walk
 
 csv.field_size_limit(1 << 27)
 _NUMBERS = ("seq", "audit_id", "id", "admin_id")
+_TEXTS = ("prev_hash", "row_hash", "key_id")
 
 
 class NotAnExport(ValueError):
@@ -42,7 +43,8 @@ class FileVerification:
         said = self._said()
         complete = said is not None and not said["filter"]
         start = Head() if complete else None
-        walk = Walk(self.report, keys.known_keys(), start, complete=complete)
+        retired = retired_at(self._checkpoints) if complete else None
+        walk = Walk(self.report, keys.known_keys(), start, complete=complete, retired=retired)
         wanted = {checkpoint.size for checkpoint in self._checkpoints}
         for links in _batches(self._path):
             walk.feed(self._sealed(links, wanted))
@@ -75,7 +77,7 @@ class FileVerification:
     def _sealed(self, links: list[Link], wanted: set[int]) -> Iterator[Link]:
         for link in links:
             self._rows += 1
-            self._digest.update(str(link[3]).encode())
+            self._digest.update(place_of(link))
             if link[0] is None:
                 self.report.add(Kind.FORGED_UNSEALED, None, link[1])
                 continue
@@ -127,8 +129,8 @@ def _links(path: Path) -> Iterator[Link]:
 def _of_line(line: str, number: int) -> Link:
     try:
         said = json.loads(line, object_pairs_hook=unique_object)
-        return [said[name] for name in HEADER]
-    except (ValueError, KeyError, TypeError) as error:
+        return _of_values(said)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotAnExport(f"line {number} is no row of an export") from error
 
 
@@ -137,11 +139,21 @@ def _of_cells(cells: list[str], number: int) -> Link:
         said: dict[str, Any] = dict(zip(HEADER, map(plain_cell, cells), strict=True))
         for name in _NUMBERS:
             said[name] = int(said[name]) if said[name] else None
+        for name in ("prev_hash", "row_hash", "key_id", "change_id", "payload", "context"):
+            said[name] = said[name] or None
+        return _of_values(said)
     except ValueError as error:
         raise NotAnExport(f"row {number} is no row of an export") from error
-    for name in ("prev_hash", "row_hash", "key_id", "change_id", "payload", "context"):
-        said[name] = said[name] or None
-    return list(said.values())
+
+
+def _of_values(said: dict[str, Any]) -> Link:
+    """The link, if it has what an export has and nothing else. Raises ValueError."""
+    numbers = all(said[name] is None or type(said[name]) is int for name in _NUMBERS)
+    texts = all(said[name] is None or type(said[name]) is str for name in _TEXTS)
+    same = said["id"] is None or said["id"] == said["audit_id"]
+    if not (numbers and texts and same and said.keys() == set(HEADER)):
+        raise ValueError("not as an export writes it")
+    return [said[name] for name in HEADER]
 
 
 def _outline(path: Path) -> tuple[int, dict[str, Any] | None]:
@@ -165,7 +177,7 @@ def _outline(path: Path) -> tuple[int, dict[str, Any] | None]:
 def _is_csv(path: Path) -> bool:
     with path.open(encoding="utf-8") as lines:
         start = lines.readline()
-    if start.startswith(",".join(HEADER[:3])):
+    if start.rstrip("\r\n") == ",".join(HEADER):
         return True
     if not start.startswith("{"):
         raise NotAnExport("it is neither JSON lines nor CSV of audit_export")

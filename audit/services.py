@@ -3,7 +3,7 @@
 import functools
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from audit import chain, checkpoints
+from audit import checkpoints, sealing
 from audit.actor import Actor
 from audit.canonical import FIELDS
 from audit.models import AuditEntry
@@ -32,8 +32,10 @@ def audited() -> Iterator[None]:
 
     Sealing comes last because the chain is locked from then on: whoever holds it waits for nothing
     but the commit, so no open transaction elsewhere can hold up the console. Inside another
-    `audited()` this is a savepoint, and the outer one seals. Of changes to prod's flags a
-    checkpoint goes to the log once they are committed.
+    `audited()` this is a savepoint, and the outer one seals: several acts in one transaction are
+    put in an `audited()` of their own, never in a plain `atomic()`, which would keep the lock.
+
+    Of changes to prod's flags a checkpoint goes to the log once they are committed.
     """
     with transaction.atomic():
         if _to_seal.get() is not None:
@@ -91,9 +93,12 @@ _ACTION, _PAYLOAD = FIELDS.index("action"), FIELDS.index("payload")
 
 
 def _seal(recorded: list[int]) -> None:
-    sealed = chain.seal(recorded)
-    if any(
-        row[_ACTION] == "console.flag.flip" and json.loads(row[_PAYLOAD])["env"] == "prod"
-        for row in sealed.rows
-    ):
+    sealed = sealing.seal(recorded)
+    if any(map(_is_of_prod, sealed.rows)):
         transaction.on_commit(functools.partial(checkpoints.log, sealed.head), robust=True)
+
+
+def _is_of_prod(row: Sequence[Any]) -> bool:
+    """Whether a sealed row tells of a flag of prod. Raw SQL may have written anything."""
+    said = json.loads(row[_PAYLOAD]) if row[_ACTION] == "console.flag.flip" else None
+    return isinstance(said, dict) and said.get("env") == "prod"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from audit.canonical import Unreadable, canonical, row_hash
 from audit.chain import Head
 from audit.damage import Kind, Report
+from audit.keys import signing_key
 from audit.links import Link
 
 _SEQ, _AUDIT_ID, _PREV, _HASH, _KEY_ID, _ROW = range(6)
@@ -19,7 +20,7 @@ class Walk:
     """One walk from `start`, the head after which the first link comes (None: wherever it is).
 
     `complete` says that no number may be left out; an export of a filter leaves some out, and then
-    only neighbours can be held against each other.
+    only neighbours can be held against each other. After link `retired` only the present key signs.
     """
 
     def __init__(
@@ -29,11 +30,14 @@ class Walk:
         start: Head | None,
         *,
         complete: bool = True,
+        retired: int | None = None,
     ) -> None:
         self._report = report
         self._keys = known
         self._last = start
         self._complete = complete
+        self._retired = retired
+        self._present, _ = signing_key()
         # Links whose hash does not fit their row, and the hash before them: the next ones tell.
         self._suspects: list[Link] = []
         self._before = ""
@@ -68,6 +72,9 @@ class Walk:
             self._report.add(Kind.DELETED, link[_SEQ], link[_AUDIT_ID], "the row of this link")
         elif link[_KEY_ID] not in self._keys:
             self._report.add(Kind.UNKNOWN_KEY, link[_SEQ], link[_AUDIT_ID], f"key {link[_KEY_ID]}")
+        elif self._is_retired(link):
+            what = f"key {link[_KEY_ID]}, retired by then: the present one signed a checkpoint"
+            self._report.add(Kind.UNKNOWN_KEY, link[_SEQ], link[_AUDIT_ID], what)
         elif not self._fits(link, link[_PREV]):
             self._suspect(link)
             return
@@ -79,6 +86,11 @@ class Walk:
         elif follows:
             self._blame(Kind.EDITED)
             self._breaks.append(link)
+
+    def _is_retired(self, link: Link) -> bool:
+        """Whether an older key has signed after the present one: whoever stole it could."""
+        past = self._retired is not None and link[_SEQ] > self._retired
+        return past and link[_KEY_ID] != self._present
 
     def _gap(self, last: Head, link: Link) -> None:
         """Numbers were left out, or come again."""

@@ -61,9 +61,10 @@ def flip(
 ) -> Flip:
     """Set flag `key` to `value` in `env`: policy, compare-and-swap, audit row, invalidation.
 
-    One transaction or nothing. `seen` is the `FlagState.seen` that the actor acted upon. A value
-    that the row already has is answered as done, and nothing is written; a value that env or yaml
-    gives may be flipped to itself, which writes the row ("pin").
+    One transaction or nothing; a caller's own transaction around it is `audited()`. `seen` is the
+    `FlagState.seen` that the actor acted upon. A value that the row already has is answered as
+    done, and nothing is written; a value that env or yaml gives may be flipped to itself, which
+    writes the row ("pin").
 
     Raises, in this order: UndeclaredFlag; RoleForbidden; EnvironmentNotServed; DbLayerOff;
     StateMoved (with the fresh state) when the value is no longer the one that was seen;

@@ -7,10 +7,10 @@ from audit.permanent import PERMANENT
 
 def seal_what_is_there(apps: Any, schema_editor: Any) -> None:
     """The rows of the releases before the chain are its first links."""
-    from audit import chain
+    from audit import sealing
 
     last = apps.get_model("audit", "AuditEntry").objects.aggregate(last=models.Max("id"))["last"]
-    chain.adopt(last or 0)
+    sealing.adopt(last or 0)
 
 
 class Migration(migrations.Migration):

@@ -51,6 +51,17 @@ class Texts:
         WHERE NOT tgisinternal AND pg_table_is_visible(pg_class.oid)
     """
 
+    ALL = """
+        SELECT tgname, relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+        WHERE NOT tgisinternal AND pg_table_is_visible(pg_class.oid)
+        UNION ALL
+        SELECT rulename, relname FROM pg_rewrite JOIN pg_class ON pg_class.oid = ev_class
+        WHERE pg_table_is_visible(pg_class.oid)
+    """
+
+    def names(self, table: str) -> list[str]:
+        return names(table)
+
     def before_install(self, tables: list[str]) -> list[str]:
         # Two deployments may migrate the shared database at once. The lock that DROP TRIGGER needs,
         # from the start and in the order in which a flip comes by the tables: no deadlock with it.

@@ -100,9 +100,12 @@ nothing never comes here; a row moved to another flag is a DELETE and an INSERT.
 UNSEALED = """
 #variable_conflict use_column
 BEGIN
+    SET CONSTRAINTS ALL IMMEDIATE;
     PERFORM pg_advisory_xact_lock({lock});
     RETURN QUERY
-    SELECT head.seq, head.row_hash, log.id, log.created_at, log.admin_id, log.actor, log.channel,
+    SELECT head.seq, head.row_hash, log.id,
+        to_char(log.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'),
+        log.admin_id, log.actor, log.channel,
         log.action, log.target_type, log.target_id, log.payload, log.context, log.change_id
     FROM (SELECT 1) AS always
     LEFT JOIN (
@@ -129,13 +132,14 @@ END
 """
 """What `chain.seal` reads: the lock first, then the head and the rows without links.
 
-A statement sees what was committed before it began, so the one that waits for the lock must not be
-the one that reads. A function, because its plan is kept: to plan the query anew took longer than
-all else while others wait.
+Foreign keys are checked before it: their checks wait for rows, and whoever holds those may wait for
+the lock. A statement sees what was committed before it began, so the one that waits for the lock
+must not be the one that reads. A function, because its plan is kept: to plan the query anew took
+longer than all else while others wait.
 """
 UNSEALED_SIGNATURE = """console_audit_unsealed(own bigint[], look integer)
     RETURNS TABLE (
-        head_seq bigint, head_hash varchar, id bigint, created_at timestamptz, admin_id bigint,
+        head_seq bigint, head_hash varchar, id bigint, created_at text, admin_id bigint,
         actor varchar, channel varchar, action varchar, target_type varchar, target_id varchar,
         payload jsonb, context jsonb, change_id uuid
     )"""

@@ -8,6 +8,7 @@ find nothing to do.
 from typing import Any
 
 QUERY = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+ALL = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'"
 
 _FLAGS = "console_feature_flags"
 # What makes a row of each append-only table unique.

@@ -125,9 +125,9 @@ def test_a_filter_keeps_what_it_names_and_the_part_is_verified(saved, form, argu
     day = datetime(2026, 5, 4, 3, 0, tzinfo=UTC)
     write(now=day)
     forge_row(created_at=day + timedelta(hours=1), context={"incident": "INC-7"})
-    from audit import chain
+    from audit import sealing
 
-    chain.adopt(AuditEntry.objects.latest("id").pk)
+    sealing.adopt(AuditEntry.objects.latest("id").pk)
     write(now=day + timedelta(days=1))
     text = export("--format", form, *arguments)
     assert len(text.splitlines()) == count + (1 if form == "jsonl" else 2)

@@ -110,7 +110,8 @@ def days() -> list:
 
 
 def test_since_checks_the_rows_from_then_on(days):
-    assert Verification(since=days[4]).total == 6
+    # And the one before them, to see that it is older.
+    assert Verification(since=days[4]).total == 7
     sql("UPDATE console_audit_log SET actor = 'm' WHERE id = %s", links()[2]["audit_id"])
     assert found(since=days[4]) == {}
     assert first(Kind.EDITED) == (3, links()[2]["audit_id"])
@@ -119,13 +120,38 @@ def test_since_checks_the_rows_from_then_on(days):
 
 
 def test_since_holds_the_first_link_against_the_one_before_it(days):
-    sql("UPDATE console_audit_chain SET row_hash = %s WHERE seq = 4", "e" * 64)
-    assert first(Kind.DELETED, since=days[4])[0] == 5
+    sql("UPDATE console_audit_chain SET row_hash = %s WHERE seq = 3", "e" * 64)
+    assert first(Kind.DELETED, since=days[4])[0] == 4
 
 
-def test_since_a_time_without_rows_checks_none_and_says_so(days):
-    assert Verification(since=timezone.now() + timedelta(days=1)).total == 0
-    assert told("--since", "2999-01-01") == "0 rows checked: no damage found.\n"
+BEHIND = {
+    "rows gone": "DELETE FROM console_audit_log WHERE id IN ({window})",
+    "rows and links gone": "DELETE FROM console_audit_log WHERE id IN ({window}); "
+    "DELETE FROM console_audit_chain WHERE audit_id IN ({window})",
+    "dated back": "UPDATE console_audit_log SET created_at = '2001-01-01 00:00:00' "
+    "WHERE id IN ({window})",
+}
+
+
+@pytest.mark.parametrize("statements", BEHIND.values(), ids=BEHIND)
+@pytest.mark.parametrize("at", [slice(7, 9), slice(8, 9)], ids=["two rows", "one row"])
+def test_since_is_not_misled_by_what_damaged_rows_say(days, statements, at):
+    window = ", ".join(str(link["audit_id"]) for link in links()[at])
+    for statement in statements.format(window=window).split("; "):
+        sql(statement)
+    assert set(found(since=days[7])) & {"deleted", "edited"}
+
+
+@pytest.mark.parametrize("what", ["rows gone", "dated back"])
+def test_since_is_not_misled_where_all_rows_of_the_time_are_damaged(days, what):
+    window = ", ".join(str(link["audit_id"]) for link in links()[7:])
+    sql(BEHIND[what].format(window=window))
+    assert set(found(since=days[7])) & {"deleted", "edited"}
+
+
+def test_since_a_time_without_rows_checks_the_last_one_alone(days):
+    assert Verification(since=timezone.now() + timedelta(days=1)).total == 1
+    assert told("--since", "2999-01-01") == "1 rows checked: no damage found.\n"
 
 
 def test_a_forged_row_is_found_whatever_since_says(days):

@@ -52,17 +52,17 @@ def main() -> None:
 
 
 def fill() -> None:
-    """Rows by one statement, their links by `chain.adopt()`."""
+    """Rows by one statement, their links by `sealing.adopt()`."""
     from django.db import connection, transaction
 
-    from audit import chain
+    from audit import sealing
 
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(_INSERT.format(**_TEXTS[connection.vendor]))
             cursor.execute("SELECT max(id) FROM console_audit_log")
             (last,) = cursor.fetchone()
-        chain.adopt(last)
+        sealing.adopt(last)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")

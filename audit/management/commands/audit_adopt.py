@@ -10,8 +10,9 @@ from audit.cli import database_failed, shell_actor
 class Command(BaseCommand):
     help = (
         "Seal audit rows that a release wrote that knew no chain: after an upgrade that ran beside "
-        "the old release, or a rollback to it. Look at each of them first (audit_verify names "
-        "them): from then on they count as the console's own. The act itself is audited."
+        "the old release, or a rollback to it. Look at each of them first (in an audit_export they "
+        "are the rows whose seq is null): from then on they count as the console's own. The act "
+        "itself is audited."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

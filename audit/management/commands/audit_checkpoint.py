@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import Error as DBError
 
-from audit import chain, checkpoints
+from audit import checkpoints, sealing
 from audit.cli import database_failed
 
 
@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            _, head = chain.seal_waiting()
+            head = sealing.seal_waiting().head
         except DBError as error:
             raise database_failed(error) from error
         self.stdout.write(checkpoints.make(head).as_json())

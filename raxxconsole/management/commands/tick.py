@@ -4,7 +4,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import Error as DBError
 
-from audit import chain, checkpoints
+from audit import checkpoints, sealing
 from audit.cli import database_failed
 
 
@@ -17,9 +17,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            sealed, head = chain.seal_waiting()
-            checkpoints.log(head)
+            done = sealing.seal_waiting()
+            checkpoints.log(done.head)
             call_command("clearsessions")
         except DBError as error:
             raise database_failed(error) from error
-        self.stdout.write(f"{sealed} audit rows sealed; the chain has {head.size} links.")
+        self.stdout.write(f"{done.count} audit rows sealed; the chain has {done.head.size} links.")
