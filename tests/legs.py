@@ -103,7 +103,7 @@ def chromium() -> str:
 
 
 def _system_chromium() -> str | None:
-    # The shell is the same engine without a window's bars and buttons: half the work.
+    # The shell is the same engine without a window's bars and buttons: less work.
     names = ("chromium-headless-shell", "chromium", "chromium-browser")
     names += ("google-chrome", "google-chrome-stable")
     return next((path for path in map(shutil.which, names) if path), None)
