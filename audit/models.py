@@ -72,7 +72,8 @@ class AuditEntry(AppendOnlyModel):
         verbose_name = "audit entry"
         verbose_name_plural = "audit entries"
         indexes = [
-            # The latest of one flag, for triggers and histories; all others are for the page.
+            # The latest of one flag, for triggers and histories. All others are for the page, and
+            # the one by channel for the sealer too: without it each flip reads the whole log.
             models.Index(fields=["target_type", "target_id", "-id"], name="audit_target"),
             models.Index(*_PAGE_ORDER, name="audit_by_time"),
             models.Index("action", *_PAGE_ORDER, name="audit_by_action"),
