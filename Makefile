@@ -31,7 +31,7 @@ bench: $(VENV)/.dev
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml raxxconsole accounts audit flags
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml raxxconsole accounts audit flags promotions
 	DEBUG=1 $(BIN)/mypy
 	DEBUG=1 $(BIN)/python manage.py makemigrations --check --dry-run
 

@@ -130,6 +130,12 @@ def last_changes(rows: Iterable[FeatureFlag]) -> dict[str, LastChange]:
     return changes
 
 
+def answers_for(row: FeatureFlag, version: UUID) -> bool:
+    """Whether the row has its version from an operator who reconciled the value of `version`."""
+    entry = AuditEntry.objects.filter(change_id=row.change_id, action=RECONCILED).first()
+    return entry is not None and entry.context.get("reconciled_change") == version.hex
+
+
 def _told(entry: AuditEntry) -> tuple[Any, ...]:
     """The flag, the environment, and the value that the flag's row has after this act."""
     said = entry.payload

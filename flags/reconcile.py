@@ -20,6 +20,7 @@ from flags.models import MAX_INCIDENT_LENGTH, DeclaredFlag, FeatureFlag
 from flags.refusals import IncidentNeeded, StateMoved
 from flags.services import check_served
 from flags.state import FlagState, read_state, read_states
+from flags.writing import LostRace
 
 LIMITS = {"incident": MAX_INCIDENT_LENGTH, "reason": 1000}
 """At most so many characters of each."""
@@ -45,10 +46,6 @@ class Reconciled:
 
     done: bool
     now: Marked
-
-
-class _LostRace(Exception):
-    """Someone else changed the row between our look and our swap."""
 
 
 def is_seen_token(text: str) -> bool:
@@ -105,7 +102,7 @@ def reconcile(
             if change.seen != seen:
                 raise _moved(at)
             return Reconciled(done=True, now=_write(at.state, change, actor, now, why))
-    except _LostRace:
+    except LostRace:
         at = look(key, env)
         if at.outside is None:
             return Reconciled(done=False, now=at)
@@ -169,7 +166,7 @@ def _write(
         pk=row.pk, change_id=row.change_id, value=row.value
     ).update(change_id=entry.change_id, updated_by=actor.user)
     if not swapped:
-        raise _LostRace
+        raise LostRace
     row.change_id, row.updated_by = entry.change_id, actor.user
     fresh = state.environment.state(state.key, row)
     return Marked(fresh, LastChange(change.value, entry.change_id, entry, now))

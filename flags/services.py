@@ -1,24 +1,20 @@
 """`flip()`: the only writer of DB rows (runbook section 2)."""
 
-import functools
 import re
-import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.actor import Actor
-from audit.models import AuditEntry
-from audit.services import audited, record
-from flags import break_glass, policy, runtime
-from flags.layers import word
-from flags.models import FeatureFlag
+from audit.services import audited
+from flags import policy
+from flags.layers import Source, word
 from flags.refusals import DbLayerOff, EnvironmentNotServed, StateMoved
 from flags.state import FlagState, read_state
+from flags.writing import LostRace, write
 
 _SEEN = re.compile(r"db:([0-9a-f]{32})?:[01]|(env|yaml)::[01]")
 
@@ -37,10 +33,6 @@ class Flip:
 
     outcome: Outcome
     state: FlagState
-
-
-class _LostRace(Exception):
-    """Someone else changed the row between our look and our swap."""
 
 
 def is_seen_token(text: str) -> bool:
@@ -81,21 +73,51 @@ def flip(
             if state.seen != seen:
                 raise _moved(state)
             policy.check_elevation(actor, state.declaration.risk)
-            done = _write(state, value, actor, now, {"reason": reason, "incident": incident})
+            why = {"reason": reason, "incident": incident}
+            after = write(state, value, actor, now, why)
             # The swap may have waited for another one's.
             policy.check_elevation(actor, state.declaration.risk, afresh=True)
-            return done
-    except _LostRace:
+            return Flip(Outcome.PINNED if state.value == value else Outcome.FLIPPED, after)
+    except LostRace:
         state = read_state(key, env)
         if state.is_set_to(value):
             return Flip(Outcome.ALREADY, state)
         raise _moved(state) from None
 
 
+def pin(
+    key: str, env: str, *, actor: Actor, seen: str, reason: str = "", now: datetime
+) -> FlagState:
+    """Give flag `key` a DB row with the value that config var or YAML gives it in `env`.
+
+    A flip to the value that it has, by whoever may flip it, and as such in the log. Elevation
+    guards a change of value (runbook section 5): none is made here. Returns the state after it.
+
+    Raises, in this order: UndeclaredFlag; RoleForbidden; EnvironmentNotServed; DbLayerOff;
+    StateMoved (with the fresh state) when the value is no longer the one that was seen.
+    """
+    try:
+        with audited():
+            state = read_state(key, env)
+            policy.check_role(actor, state.declaration.risk)
+            check_environment(env)
+            if state.seen != seen or state.source is Source.DB:
+                raise _moved(state)
+            return write(state, state.value, actor, now, {"reason": reason})
+    except LostRace:
+        raise _moved(read_state(key, env)) from None
+
+
 def check_environment(env: str) -> None:
     """Raises EnvironmentNotServed or DbLayerOff where no flag of `env` can be flipped from here."""
     check_served(env)
-    if env == settings.CONSOLE_ENV and not settings.FLAG_CONSOLE_FEATURE_FLAGS_DB:
+    if env == settings.CONSOLE_ENV:
+        check_db_layer()
+
+
+def check_db_layer() -> None:
+    """Raises DbLayerOff where this deployment does not heed DB rows."""
+    if not settings.FLAG_CONSOLE_FEATURE_FLAGS_DB:
         raise DbLayerOff(
             "The database layer is off (FLAG_CONSOLE_FEATURE_FLAGS_DB is not 1): "
             "a row would change nothing, so none was written. Until it is on, config vars decide."
@@ -114,71 +136,3 @@ def _moved(state: FlagState) -> StateMoved:
         " Nothing was changed by you.",
         state,
     )
-
-
-def _write(
-    state: FlagState, value: bool, actor: Actor, now: datetime, context: dict[str, str]
-) -> Flip:
-    """The audit row first, then the swap; a lost swap takes the audit row with it."""
-    change_id = uuid.uuid4()
-    entry = record(
-        actor,
-        "console.flag.flip",
-        target_type="feature_flag",
-        target_id=state.key,
-        payload={"flag": state.key, "env": state.env, "from": state.value, "to": value},
-        context=context | {"from_source": state.source.value},
-        change_id=change_id,
-        now=now,
-    )
-    if actor.break_glass and actor.user is not None:
-        incident = context["incident"]
-        break_glass.note(state, value, actor.user, change_id=change_id, incident=incident, now=now)
-    row = _swap(state, value, actor, now, change_id)
-    if state.row is None and _was_changed_after(entry, state.env):
-        raise _LostRace
-    transaction.on_commit(functools.partial(runtime.invalidate, state.env), robust=True)
-    outcome = Outcome.PINNED if state.value == value else Outcome.FLIPPED
-    return Flip(outcome, state.environment.state(state.key, row))
-
-
-def _was_changed_after(entry: AuditEntry, env: str) -> bool:
-    """Whether the log goes on after `entry` with changes of the same flag.
-
-    A row that came and went meanwhile leaves the unique key free. With our row in its place nobody
-    else can change the flag, so what is in the log now is all that there was.
-    """
-    same_flag = AuditEntry.objects.filter(target_type="feature_flag", target_id=entry.target_id)
-    return same_flag.filter(pk__gt=entry.pk, payload__env=env, change_id__isnull=False).exists()
-
-
-def _swap(
-    state: FlagState, value: bool, actor: Actor, now: datetime, change_id: uuid.UUID
-) -> FeatureFlag:
-    """Change the row that was seen, or make the first one. Raises _LostRace.
-
-    `select_for_update()` does nothing on SQLite; an UPDATE that names the old version and value is
-    one row or someone else won, on both databases.
-    """
-    row = FeatureFlag(
-        flag_key=state.key,
-        env=state.env,
-        value=int(value),
-        updated_at=now,
-        updated_by=actor.user,
-        change_id=change_id,
-    )
-    if state.row is None:
-        try:
-            with transaction.atomic():
-                row.save(force_insert=True)
-        except IntegrityError:
-            raise _LostRace from None
-        return row
-    swapped = FeatureFlag.objects.filter(
-        pk=state.row.pk, change_id=state.row.change_id, value=state.row.value
-    ).update(value=int(value), updated_at=now, updated_by=actor.user, change_id=change_id)
-    if not swapped:
-        raise _LostRace
-    row.pk = state.row.pk
-    return row

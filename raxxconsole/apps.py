@@ -19,5 +19,5 @@ class ConsoleAdminConfig(SimpleAdminConfig):
 
     def ready(self) -> None:
         super().ready()
-        for room in ("audit", "accounts", "flags"):
+        for room in ("audit", "accounts", "flags", "promotions"):
             import_module(f"{room}.admin")

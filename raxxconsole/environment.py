@@ -67,8 +67,10 @@ def read_list(name: str, *, default: tuple[str, ...]) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def read_seconds(name: str, *, default: float, low: float, high: float) -> float:
-    """A number of seconds in ``low..high``, both included."""
+def read_number(
+    name: str, *, default: float, low: float, high: float, unit: str = "seconds"
+) -> float:
+    """A number of seconds, or of another `unit`, in ``low..high``, both included."""
     text = os.environ.get(name)
     if text is None:
         return default
@@ -78,7 +80,7 @@ def read_seconds(name: str, *, default: float, low: float, high: float) -> float
         seconds = math.nan
     if not low <= seconds <= high:
         raise ImproperlyConfigured(
-            f"{name}={text!r} is not understood: give a number of seconds from {low:g} to {high:g}."
+            f"{name}={text!r} is not understood: give a number of {unit} from {low:g} to {high:g}."
         )
     return seconds
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from accounts.models import OperatorSession
-from flags import services
+from flags import writing
 from flags.models import DeclaredFlag, FeatureFlag
 from tests.codes import elevated_client
 from tests.pages import HIGH, HTMX, flip_form, flip_url, nothing_written, rows_of
@@ -27,7 +27,7 @@ def meanwhile(monkeypatch):
     """Have this happen after a flip has got its row, and before its transaction ends."""
 
     def happen(act, after: int = 1):
-        swap, swaps = services._swap, []
+        swap, swaps = writing._swap, []
 
         def swapped(*arguments):
             row = swap(*arguments)
@@ -36,7 +36,7 @@ def meanwhile(monkeypatch):
                 act()
             return row
 
-        monkeypatch.setattr(services, "_swap", swapped)
+        monkeypatch.setattr(writing, "_swap", swapped)
 
     return happen
 

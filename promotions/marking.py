@@ -1,0 +1,103 @@
+"""`mark()`: staging's value enters the queue, and its soak begins (runbook section 3)."""
+
+from datetime import datetime, timedelta
+from typing import cast
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from audit.actor import Actor
+from audit.services import audited
+from flags.declarations import Risk
+from flags.layers import Source, word
+from flags.refusals import StateMoved
+from flags.services import check_db_layer, check_served, pin
+from flags.state import FlagState, read_state, read_states
+from promotions import policy
+from promotions.models import Promotion
+from promotions.policy import Verb
+from promotions.refusals import PromotionRefused
+from promotions.settling import lock_staging, note, settle_flag
+from promotions.standing import PROD, STAGING, undeclared
+
+
+def mark(key: str, *, actor: Actor, seen: str = "", now: datetime | None = None) -> Promotion:
+    """Mark staging's value of flag `key` for prod: pinned if it has no row, and its soak begins.
+
+    `seen` is the `FlagState.seen` of staging that the actor acted upon, where it is known. To pin
+    changes no value, so it takes no elevation, whatever the risk.
+
+    Raises, in this order: UndeclaredFlag; RoleForbidden; EnvironmentNotServed; DbLayerOff;
+    StateMoved where staging's value is no longer the one that was seen; PromotionRefused.
+    """
+    now = now or timezone.now()
+    read_state(key, STAGING)
+    marker = policy.check_role(actor, Verb.MARK)
+    settle_flag(key, now)
+    with audited():
+        lock_staging(key)
+        staging = read_state(key, STAGING)
+        check_served(STAGING)
+        check_db_layer()
+        if seen and staging.seen != seen:
+            raise StateMoved(
+                f"It was changed meanwhile: it is {word(staging.value)} in {STAGING} now. "
+                "Nothing was marked.",
+                staging,
+            )
+        prod = read_states(PROD, [key]).get(key)
+        refusal = why_not_mark(staging, prod)
+        if refusal or prod is None:
+            raise PromotionRefused(f"{refusal} Nothing was marked.")
+        if staging.source is not Source.DB:
+            why = "pinned to be marked for prod"
+            staging = pin(key, STAGING, actor=actor, seen=staging.seen, reason=why, now=now)
+        risk = policy.stricter(staging.declaration.risk, prod.declaration.risk)
+        promotion = _enter(staging, risk, marker, now)
+        note(promotion, "mark_promote", actor, now)
+    return promotion
+
+
+def why_not_mark(staging: FlagState, prod: FlagState | None) -> str:
+    """Why this value of staging cannot be marked for prod, as a sentence; "" if it can."""
+    blocked = undeclared(staging.key, staging, prod)
+    if blocked or prod is None:
+        return blocked
+    if prod.is_set_to(staging.value):
+        return f"{staging.key} is {word(staging.value)} in prod already, by a database row."
+    if staging.source is not Source.DB and not staging.environment.is_own:
+        return (
+            f"The config vars of {STAGING} cannot be seen from this console, so its value of "
+            f"{staging.key} is not known. Flip it there first."
+        )
+    if staging.source is Source.DB and not _version(staging):
+        return f"Nobody knows since when {staging.key} has its value: reconcile it first."
+    return ""
+
+
+def _version(state: FlagState) -> UUID | None:
+    return state.row.change_id if state.row else None
+
+
+def _enter(staging: FlagState, risk: Risk, marker: User, now: datetime) -> Promotion:
+    """The new row in the queue. Raises PromotionRefused where the flag has an open promotion."""
+    soaks = timedelta(hours=staging.declaration.soak_period_hours)
+    try:
+        with transaction.atomic():
+            return Promotion.objects.create(
+                flag_key=staging.key,
+                value=staging.value,
+                four_eyes=policy.needs_four_eyes(risk),
+                marked_by=marker,
+                marked_at=now,
+                soak_ends_at=now + soaks,
+                expires_at=now + soaks + timedelta(hours=settings.PROMOTION_EXPIRY_HOURS),
+                staging_change_id=cast(UUID, _version(staging)),
+            )
+    except IntegrityError:
+        raise PromotionRefused(
+            f"{staging.key} has an open promotion already. Nothing was marked."
+        ) from None

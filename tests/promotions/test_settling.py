@@ -1,0 +1,202 @@
+"""What ends an open promotion without a person: a change of staging, by any channel, and time."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from audit.models import AuditEntry
+from flags.models import FeatureFlag
+from flags.reconcile import look, reconcile
+from flags.services import flip
+from flags.state import read_state
+from promotions.marking import mark
+from promotions.models import Promotion, State
+from promotions.refusals import PromotionRefused
+from promotions.services import approve, promote, reject
+from promotions.settling import settle_all
+from tests.flags.outside import raw, raw_delete, raw_update
+from tests.pages import LOW, nothing_written
+from tests.promotions.conftest import START, hours, marked, story, turn
+
+DUE, OVER = START + hours(24), START + hours(24 + 168)
+
+
+def state_of(promotion: Promotion) -> tuple[str, str]:
+    promotion.refresh_from_db()
+    return promotion.state, promotion.reason
+
+
+def off_and_on(alice):
+    turn(LOW, "staging", False, alice, START + hours(1))
+    turn(LOW, "staging", True, alice, START + hours(1))
+
+
+def raw_off_and_on(alice):
+    raw_update(0)
+    raw_update(1)
+
+
+def command(alice):
+    why = {"env": "staging", "reason": "a test", "yes": True}
+    call_command("flag_flip", LOW, "off", stdout=StringIO(), **why)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda alice: turn(LOW, "staging", False, alice, START + hours(1)),
+        off_and_on,
+        command,
+    ],
+    ids=["flip", "off and on", "command"],
+)
+def test_a_flip_on_staging_rejects_it_in_the_same_transaction(alice, change):
+    promotion = marked(alice)
+    change(alice)
+    state, reason = state_of(promotion)
+    assert state == State.REJECTED
+    assert reason.startswith("staging changed: ")
+    assert "turned console_billing off in staging" in reason
+    assert (promotion.rejected_by, promotion.rejected_at is None) == (None, False)
+    rejection = AuditEntry.objects.get(action="console.flag.rejected")
+    assert (rejection.channel, rejection.actor, rejection.admin) == ("system", "system", None)
+    assert rejection.payload == {
+        "flag": LOW,
+        "promotion": promotion.pk,
+        "value": True,
+        "reason": reason,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda alice: raw_update(0), "turned console_billing off in staging by SQL"),
+        (raw_off_and_on, "turned console_billing on in staging by SQL"),
+        (lambda alice: raw_delete(), "the row was removed"),
+    ],
+    ids=["off", "off and on", "deleted"],
+)
+@pytest.mark.parametrize("touch", [approve, promote, "reject", "mark", settle_all])
+def test_raw_sql_on_staging_rejects_it_at_the_next_touch(alice, change, words, touch):
+    promotion = marked(alice)
+    change(alice)
+    if touch is settle_all:
+        assert settle_all(DUE).rejected == [promotion]
+    elif touch == "mark":
+        mark(LOW, actor=alice, now=DUE)
+    else:
+        with pytest.raises(PromotionRefused, match="was rejected by the system"):
+            if touch == "reject":
+                reject(promotion.pk, actor=alice, reason="late", now=DUE)
+            else:
+                touch(promotion.pk, actor=alice, now=DUE)
+    state, reason = state_of(promotion)
+    assert state == State.REJECTED
+    assert words in reason
+    assert not FeatureFlag.objects.filter(env="prod").exists()
+
+
+def test_it_must_be_marked_anew_with_a_soak_of_its_own(alice):
+    marked(alice)
+    off_and_on(alice)
+    again = mark(LOW, actor=alice, now=START + hours(2))
+    with pytest.raises(PromotionRefused, match="2 hours left"):
+        promote(again.pk, actor=alice, now=DUE)
+    promote(again.pk, actor=alice, now=START + hours(26))
+
+
+def test_a_flip_to_what_it_is_already_changes_nothing(alice):
+    promotion = marked(alice)
+    seen = read_state(LOW, "staging").seen
+    flip(LOW, "staging", True, actor=alice, seen=seen, now=START + hours(1))
+    raw_update(1)
+    assert settle_all(DUE).rejected == []
+    assert promote(promotion.pk, actor=alice, now=DUE).state == State.PROMOTED
+
+
+def test_to_reconcile_is_not_to_change(alice):
+    turn(LOW, "staging", False, alice, START - hours(1))
+    raw_update(1)
+    promotion = mark(LOW, actor=alice, now=START)
+    seen = look(LOW, "staging").change.seen
+    reconcile(LOW, "staging", actor=alice, seen=seen, incident="INC-7", now=START + hours(1))
+    assert promote(promotion.pk, actor=alice, now=DUE).state == State.PROMOTED
+
+
+def test_a_change_after_the_reconciliation_is_a_change(alice):
+    turn(LOW, "staging", False, alice, START - hours(1))
+    raw_update(1)
+    promotion = mark(LOW, actor=alice, now=START)
+    raw_off_and_on(alice)
+    seen = look(LOW, "staging").change.seen
+    reconcile(LOW, "staging", actor=alice, seen=seen, incident="INC-7", now=START + hours(1))
+    assert settle_all(DUE).rejected == [promotion]
+
+
+def test_prod_and_other_flags_are_none_of_its_business(alice):
+    promotion = marked(alice)
+    turn(LOW, "prod", False, alice)
+    turn("console_customer_notes", "staging", True, alice)
+    assert state_of(promotion) == (State.PENDING, "")
+
+
+class TestExpiry:
+    def test_to_the_second(self, alice):
+        promotion = marked(alice)
+        assert settle_all(OVER - hours(1) / 3600).expired == []
+        assert settle_all(OVER).expired == [promotion]
+        assert state_of(promotion) == (State.EXPIRED, "")
+        assert promotion.expired_at == OVER
+        assert story()[-1] == ("expired", "system", "system")
+
+    def test_once(self, alice):
+        marked(alice)
+        settle_all(OVER)
+        with nothing_written():
+            assert settle_all(OVER).expired == []
+
+    @pytest.mark.parametrize("touch", [approve, promote, reject, mark])
+    def test_without_waiting_for_the_command(self, alice, touch):
+        promotion = marked(alice)
+        if touch is mark:
+            assert mark(LOW, actor=alice, now=OVER).state == State.PENDING
+        else:
+            options = {"reason": "late"} if touch is reject else {}
+            with pytest.raises(PromotionRefused, match="It expired"):
+                touch(promotion.pk, actor=alice, now=OVER, **options)
+        assert state_of(promotion)[0] == State.EXPIRED
+
+    def test_a_flip_on_staging_after_the_expiry_finds_it_expired(self, alice):
+        promotion = marked(alice)
+        turn(LOW, "staging", False, alice, OVER)
+        assert state_of(promotion)[0] == State.EXPIRED
+
+    @pytest.mark.parametrize("name", ["promotion_expire", "tick"])
+    def test_the_commands(self, alice, name):
+        long_ago = timezone.now() - hours(24 + 168)
+        promotion, out = marked(alice, now=long_ago), StringIO()
+        call_command(name, stdout=out)
+        assert state_of(promotion)[0] == State.EXPIRED
+        assert "1 " in out.getvalue()
+        call_command(name, stdout=(again := StringIO()))
+        assert "0 " in again.getvalue()
+        assert [action for action, *_ in story()].count("expired") == 1
+
+    def test_whose_setting_changed_later_keeps_its_own(self, alice, settings):
+        promotion = marked(alice)
+        settings.PROMOTION_EXPIRY_HOURS = 1
+        assert promote(promotion.pk, actor=alice, now=DUE + hours(2)).state == State.PROMOTED
+
+
+def test_a_row_without_a_declaration_still_counts(alice, monkeypatch):
+    from flags import runtime
+
+    promotion = marked(alice)
+    without = {key: flag for key, flag in runtime.declared().items() if key != LOW}
+    monkeypatch.setattr(runtime, "declared", lambda: without)
+    assert settle_all(DUE).rejected == []
+    raw("UPDATE console_feature_flags SET value=0 WHERE flag_key=%s", LOW)
+    assert settle_all(DUE).rejected == [promotion]
