@@ -3,6 +3,7 @@
 from io import StringIO
 
 import pytest
+import time_machine
 from django.core.management import call_command
 from django.utils import timezone
 
@@ -40,7 +41,8 @@ def raw_off_and_on(alice):
 
 def command(alice):
     why = {"env": "staging", "reason": "a test", "yes": True}
-    call_command("flag_flip", LOW, "off", stdout=StringIO(), **why)
+    with time_machine.travel(START + hours(1), tick=False):
+        call_command("flag_flip", LOW, "off", stdout=StringIO(), **why)
 
 
 @pytest.mark.parametrize(
