@@ -4,7 +4,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.response import TemplateResponse
 
@@ -35,14 +35,21 @@ _PK = re.compile(r"[0-9]{1,18}")
 class DeclaredFlagAdmin(ReadOnlyAdmin):
     """The flags page. `_flag_row.html` draws the rows; the columns give headers and sorting."""
 
-    list_display = ("flag", "value", "source", "risk_level", "last_change", "shadows")
+    list_display: tuple[str, ...] = (
+        "flag",
+        "value",
+        "source",
+        "risk_level",
+        "last_change",
+        "shadows",
+    )
     list_display_links = None
     list_filter = (RiskFilter, ValueFilter, SourceFilter)
     search_fields = ("flag_key", "description")
     ordering = ("flag_key",)
     list_per_page = 100
     list_max_show_all = 100
-    actions = ("flip_on", "flip_off")
+    actions: tuple[str, ...] = ("flip_on", "flip_off")
     actions_selection_counter = True
 
     def has_flip_permission(self, request: ConsoleRequest) -> bool:
@@ -162,11 +169,16 @@ class DeclaredFlagAdmin(ReadOnlyAdmin):
             messages.success(request, f"{_count(result.done)} {now} in {packed.env} now.")
         if result.already:
             messages.info(request, f"{_count(result.already)} {now} already.")
-        for key, reason in result.refused[:SHOWN_REFUSALS]:
-            messages.error(request, f"{key}: {reason}")
-        if len(result.refused) > SHOWN_REFUSALS:
-            more = len(result.refused) - SHOWN_REFUSALS
-            messages.error(request, f"{more} more flags were refused.")
+        tell_refusals(request, result)
+
+
+def tell_refusals(request: HttpRequest, result: bulk.BulkResult) -> None:
+    """Say of each refused flag why, as far as that helps."""
+    for key, reason in result.refused[:SHOWN_REFUSALS]:
+        messages.error(request, f"{key}: {reason}")
+    if len(result.refused) > SHOWN_REFUSALS:
+        more = len(result.refused) - SHOWN_REFUSALS
+        messages.error(request, f"{more} more flags were refused.")
 
 
 def _count(keys: list[str]) -> str:

@@ -5,7 +5,7 @@ The plan carries what was seen of each flag, so each flip is checked again on it
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db import Error as DBError
@@ -102,25 +102,37 @@ def unpack(text: str) -> Packed:
 
 
 def apply(packed: Packed, actor: Actor) -> BulkResult:
-    """Flip each flag in a transaction of its own: one that is refused holds up no other.
+    """Flip each flag in a transaction of its own: one that is refused holds up no other."""
+
+    def flipping(key: str, seen: str) -> Callable[[], bool]:
+        def act() -> bool:
+            done = flip(key, packed.env, packed.value, actor=actor, seen=seen)
+            return done.outcome is not Outcome.ALREADY
+
+        return act
+
+    return run([(key, flipping(key, seen)) for key, seen in packed.flags])
+
+
+def run(acts: Sequence[tuple[str, Callable[[], bool]]]) -> BulkResult:
+    """Do one thing after the other, each named by its flag; False says that it was so already.
 
     A database that does not answer ends the run: to wait for it flag by flag would take minutes,
     and flips made then would surprise whoever has given up on them.
     """
     result = BulkResult()
-    for number, (key, seen) in enumerate(packed.flags):
+    for number, (key, act) in enumerate(acts):
         try:
-            done = flip(key, packed.env, packed.value, actor=actor, seen=seen)
+            done = act()
         except (FlipRefused, UndeclaredFlag) as refused:
             result.refused.append((key, str(refused)))
         except DBError:
             result.refused.append((key, "the database did not answer: look before you try again."))
             result.refused += [
                 (untried, "not tried: the database did not answer.")
-                for untried, _ in packed.flags[number + 1 :]
+                for untried, _ in acts[number + 1 :]
             ]
             break
         else:
-            which = result.already if done.outcome is Outcome.ALREADY else result.done
-            which.append(key)
+            (result.done if done else result.already).append(key)
     return result

@@ -8,6 +8,7 @@ from flags import config_vars, policy
 from flags.history import LastChange, changes_of, last_changes
 from flags.layers import Source, word
 from flags.models import DeclaredFlag, FeatureFlag
+from flags.slots import Part, companion
 from flags.state import FlagState
 
 
@@ -19,6 +20,8 @@ class Row:
     state: FlagState
     last_change: LastChange | None
     may_flip: bool
+    part: Part | None = None
+    """What the room beside the flags draws in this row."""
     notice: str = ""
     refused: bool = False
     elevate_to: str = ""
@@ -56,19 +59,22 @@ class Row:
 
 
 def build_rows(states: Iterable[FlagState], pks: Mapping[str, int], actor: Actor) -> list[Row]:
-    """The rows of these states, in their order: two queries for who changed them last.
+    """The rows of these states, in their order: two queries for who changed them last, and those of
+    the room beside the flags.
 
     `pks` are the primary keys of the declared rows by flag key, without those flags that
     `sync_flags` has not listed yet.
     """
     states = list(states)
     changes = changes_of(states)
+    parts = companion().cells(states, actor)
     return [
         Row(
             pk=pks.get(state.key),
             state=state,
             last_change=changes.get(state.key),
             may_flip=policy.may_flip(actor, state.declaration.risk),
+            part=parts.get(state.key),
         )
         for state in states
     ]

@@ -33,6 +33,7 @@ from flags.reconcile import LIMITS
 from flags.refusals import ElevationRequired, FlipRefused, StateMoved, not_active
 from flags.rows import Row, row_of
 from flags.services import Flip, Outcome, check_environment, flip, is_seen_token
+from flags.slots import companion
 from flags.state import FlagState, read_state
 from flags.timeline import read_timeline
 
@@ -77,6 +78,7 @@ def flag_page(request: ConsoleRequest, key: str) -> HttpResponse:
         "config_var": config_vars.name_of(key),
         "config_var_is_ignored": bool(config_vars.not_understood([key])),
         "limits": LIMITS,
+        "part": companion().section(state, request.actor),
         "timeline": read_timeline(key, timezone.now()),
         "history": [(entry, sentence(entry)) for entry in flip_history(key)],
     }

@@ -28,6 +28,7 @@ _APP_PAGES = {
     "accounts": "accounts_user_changelist",
     "audit": "audit_auditentry_changelist",
     "flags": "flags_declaredflag_changelist",
+    "promotions": "promotions_promotion_changelist",
 }
 
 
@@ -50,6 +51,7 @@ class ConsoleAdminSite(admin.AdminSite):
 
     def _pages(self) -> list[URLPattern | URLResolver]:
         import accounts.urls
+        import promotions.urls
         from audit.models import AuditEntry
         from flags import reconcile_views, views
         from raxxconsole.views import choose_environment
@@ -70,6 +72,7 @@ class ConsoleAdminSite(admin.AdminSite):
             path(
                 "flags/<str:key>/reconcile", reconcile_views.reconcile_flag, name="reconcile_flag"
             ),
+            *promotions.urls.urlpatterns,
             path(
                 "break-glass/<int:pk>/acknowledge",
                 views.acknowledge_break_glass,
@@ -106,6 +109,7 @@ class ConsoleAdminSite(admin.AdminSite):
             path("login/", _redirect("login")),
             path("accounts/user/", _redirect("accounts_user_changelist")),
             path("flags/declaredflag/", _redirect("flags_declaredflag_changelist")),
+            path("promotions/promotion/", _redirect("promotions_promotion_changelist")),
             path("audit/auditentry/", _redirect("audit_auditentry_changelist")),
             *(
                 re_path(rf"^(?P<app_label>{app})/$", _redirect(name), name="app_list")

@@ -133,7 +133,7 @@
   document.addEventListener("htmx:beforeSwap", function (event) {
     const xhr = event.detail.xhr;
     const isOurs = xhr.getResponseHeader("HX-Retarget") ||
-        /^\s*<(tr id="flag-|section data-console)/.test(xhr.responseText);
+        /^\s*<(tr id="(flag|promotion)-|section data-console)/.test(xhr.responseText);
     if (event.detail.shouldSwap && !isOurs) {
       event.detail.shouldSwap = false;
       say("The answer (" + xhr.status + ") did not come from the console. " + whatNow(event));

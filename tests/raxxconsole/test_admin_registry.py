@@ -7,8 +7,9 @@ from accounts.admin import OperatorAdmin
 from accounts.models import User
 from audit.admin import AuditEntryAdmin
 from audit.models import AuditEntry
-from flags.admin import DeclaredFlagAdmin
 from flags.models import DeclaredFlag
+from promotions.admin import PromotableFlagAdmin, PromotionAdmin
+from promotions.models import Promotion
 from raxxconsole.admin_site import ConsoleAdminSite
 from tests.pages import client_as
 
@@ -16,8 +17,9 @@ from tests.pages import client_as
 def test_our_own_model_admins_and_no_others_are_registered():
     assert {model: type(page) for model, page in admin.site._registry.items()} == {
         User: OperatorAdmin,
-        DeclaredFlag: DeclaredFlagAdmin,
+        DeclaredFlag: PromotableFlagAdmin,
         AuditEntry: AuditEntryAdmin,
+        Promotion: PromotionAdmin,
     }
 
 

@@ -1,0 +1,126 @@
+"""What the operator sees of a promotion's step: the fresh row where it was clicked, or a page."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+
+from accounts.http import ConsoleRequest, refuse, render_page, safe_next, see_other
+from flags.errors import UndeclaredFlag
+from flags.layers import word
+from flags.refusals import ElevationRequired, FlipRefused
+from flags.rows import Row, row_of
+from flags.state import read_state
+from promotions.models import MAX_REASON_LENGTH, Promotion, State
+from promotions.showing import brief, show, with_people
+from promotions.story import story_of
+
+_OURS = ("/console/flags", "/console/promotions")
+
+
+def page(
+    request: ConsoleRequest, pk: int, *, typed: str = "", status: int = 200, **context: Any
+) -> HttpResponse:
+    """The page of one promotion, with what was typed as the phrase."""
+    promotion = with_people().filter(pk=pk).first()
+    if promotion is None:
+        return no_such(request, pk)
+    (shown,) = show([promotion], request.actor, timezone.now())
+    context = {
+        "title": f"{promotion.flag_key} {word(promotion.value)} → prod",
+        "shown": shown,
+        "typed": typed,
+        "max_reason": MAX_REASON_LENGTH,
+        "story": story_of(promotion),
+    } | context
+    return render_page(request, "promotions/promotion.html", context, status)
+
+
+def no_such(request: ConsoleRequest, pk: int) -> HttpResponse:
+    return refuse(request, 404, f"There is no promotion {pk}.")
+
+
+def done(request: ConsoleRequest, promotion: Promotion) -> HttpResponse:
+    """A step that was taken: the row where it was clicked, or 303 to where it came from."""
+    notice = _notice(promotion)
+    if request.htmx:
+        return _row(request, promotion.pk, promotion.flag_key, notice=notice)
+    messages.success(request, f"{promotion.flag_key}: {notice}.")
+    asked = request.POST.get("next", "")
+    if not asked.startswith(_OURS):
+        return see_other(reverse("admin:promotion", args=[promotion.pk]))
+    return see_other(safe_next(request, asked, "admin:promotions_promotion_changelist"))
+
+
+def _notice(promotion: Promotion) -> str:
+    value = word(promotion.value)
+    if promotion.state == State.PENDING:
+        soak = promotion.soak_ends_at - promotion.marked_at
+        when = f"it soaks {brief(soak)}" if soak else "it has no soak"
+        return f"marked {value} for prod: {when}"
+    if promotion.state == State.PROMOTED:
+        return f"promoted: {value} in prod now"
+    return f"promotion {promotion.state}"
+
+
+def refused(request: ConsoleRequest, pk: int, refusal: FlipRefused) -> HttpResponse:
+    """A step that was not taken: why, and how the promotion stands now."""
+    typed = request.POST.get("confirm", "")
+    again = ""
+    if isinstance(refusal, ElevationRequired):
+        query = f"?{urlencode({'confirm': typed})}" if typed else ""
+        again = f"{reverse('admin:promotion', args=[pk])}{query}#promote"
+    if not request.htmx:
+        return page(
+            request,
+            pk,
+            typed=typed,
+            status=refusal.status,
+            message=str(refusal),
+            reason=request.POST.get("reason", ""),
+            elevate_to=again,
+        )
+    key = Promotion.objects.get(pk=pk).flag_key
+    how = {"notice": str(refusal), "refused": True, "elevate_to": again}
+    return _row(request, pk, key, status=refusal.status, **how)
+
+
+def mark_refused(request: ConsoleRequest, key: str, env: str, refusal: FlipRefused) -> HttpResponse:
+    """A mark that was refused: why, and the flag as it is now."""
+    row = _flag_row(request, key, env)
+    if not request.htmx or row is None:
+        return refuse(request, refusal.status, str(refusal), row=row)
+    row = replace(row, notice=str(refusal), refused=True)
+    return render(request, "flags/_refused_row.html", {"row": row}, status=refusal.status)
+
+
+def _row(
+    request: ConsoleRequest, pk: int, key: str, *, status: int = 200, **how: Any
+) -> HttpResponse:
+    """The row that the click was made in: the flag's, or the promotion's in the queue."""
+    refused = "_refused" if how.get("refused") else ""
+    is_queue = (request.htmx.target or "").startswith("promotion-")
+    row = None if is_queue else _flag_row(request, key, request.POST.get("env", ""))
+    if row is not None:
+        context: dict[str, Any] = {"row": replace(row, **how)}
+        template = f"flags/{refused or '_flag'}_row.html"
+    else:
+        (shown,) = show([with_people().get(pk=pk)], request.actor, timezone.now())
+        context = {"shown": replace(shown, **how), "next": request.POST.get("next", "")}
+        template = f"promotions/{refused or '_promotion'}_row.html"
+    return render(request, template, context, status=status)
+
+
+def _flag_row(request: ConsoleRequest, key: str, env: str) -> Row | None:
+    """The flag as it is now in the environment that the page shows, if this console shows it."""
+    try:
+        shown = env if env in settings.CONSOLE_ENVIRONMENTS else request.active_env
+        return row_of(read_state(key, shown), request.actor)
+    except UndeclaredFlag:
+        return None

@@ -1,0 +1,45 @@
+"""The queue as a stock changelist: its order, its rows, its filter."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.utils import timezone
+
+from accounts.http import ConsoleRequest
+from promotions.models import OPEN, Promotion, State
+from promotions.showing import show
+
+
+def in_queue_order(promotions: QuerySet[Promotion]) -> QuerySet[Promotion]:
+    """Adds `place`: the open ones come first."""
+    is_open = When(state__in=OPEN, then=Value(0))
+    place = Case(is_open, default=Value(1), output_field=IntegerField())
+    ordered: QuerySet[Promotion] = promotions.annotate(place=place)
+    return ordered
+
+
+class Queue(ChangeList):
+    """Adds `shown`, what the page's rows show, to a page of results."""
+
+    def get_results(self, request: ConsoleRequest) -> None:  # type: ignore[override]
+        super().get_results(request)
+        self.shown = show(list(self.result_list), request.actor, timezone.now())
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "open"), *State.choices]
+
+    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value():
+            return queryset
+        if self.value() not in ("open", *State.values):
+            raise IncorrectLookupParameters
+        states = OPEN if self.value() == "open" else (self.value(),)
+        return queryset.filter(state__in=states)
