@@ -16,7 +16,7 @@ from flags.refusals import FlipRefused
 from flags.services import check_db_layer, check_served
 from flags.state import read_states
 from promotions import bulk, policy
-from promotions.listing import Queue, StateFilter, in_queue_order
+from promotions.listing import OPEN_FIRST, Queue, StateFilter
 from promotions.models import Promotion
 from promotions.policy import Verb
 from promotions.showing import with_people
@@ -114,7 +114,7 @@ class PromotionAdmin(Confirmed, ReadOnlyAdmin):
     list_display_links = None
     list_filter = (StateFilter,)
     search_fields = ("flag_key",)
-    ordering = ("place", "-id")
+    ordering = (OPEN_FIRST, "-id")
     list_per_page = 100
     list_max_show_all = 100
     actions = ("promote",)
@@ -123,7 +123,7 @@ class PromotionAdmin(Confirmed, ReadOnlyAdmin):
         return Queue
 
     def get_queryset(self, request: Any) -> QuerySet[Promotion]:
-        return in_queue_order(with_people())
+        return with_people()
 
     def changelist_view(  # type: ignore[override]
         self, request: ConsoleRequest, extra_context: dict[str, Any] | None = None

@@ -18,9 +18,18 @@ from flags.refusals import ElevationRequired, FlipRefused
 from flags.rows import Row, row_of
 from flags.state import read_state
 from promotions.models import MAX_REASON_LENGTH, Promotion, State
-from promotions.showing import brief, show, with_people
+from promotions.showing import show, with_people
+from promotions.spans import brief
 from promotions.story import story_of
 
+# Where each state stands in the diagram: its left and upper edge.
+_DIAGRAM = (
+    (State.PENDING, 22, 20),
+    (State.APPROVED, 232, 20),
+    (State.PROMOTED, 462, 20),
+    (State.REJECTED, 22, 118),
+    (State.EXPIRED, 232, 118),
+)
 _OURS = ("/console/flags", "/console/promotions")
 
 
@@ -38,6 +47,7 @@ def page(
         "typed": typed,
         "max_reason": MAX_REASON_LENGTH,
         "story": story_of(promotion),
+        "states": _DIAGRAM,
     } | context
     return render_page(request, "promotions/promotion.html", context, status)
 

@@ -21,7 +21,8 @@ from promotions.models import OPEN, Promotion
 from promotions.policy import Verb
 from promotions.refusals import PromotionRefused
 from promotions.services import promote
-from promotions.showing import Shown, brief, show, with_people
+from promotions.showing import Shown, show, with_people
+from promotions.spans import brief
 from promotions.standing import PROD
 
 

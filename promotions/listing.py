@@ -9,16 +9,12 @@ from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.utils import timezone
 
 from accounts.http import ConsoleRequest
-from promotions.models import OPEN, Promotion, State
+from promotions.models import OPEN, State
 from promotions.showing import show
 
-
-def in_queue_order(promotions: QuerySet[Promotion]) -> QuerySet[Promotion]:
-    """Adds `place`: the open ones come first."""
-    is_open = When(state__in=OPEN, then=Value(0))
-    place = Case(is_open, default=Value(1), output_field=IntegerField())
-    ordered: QuerySet[Promotion] = promotions.annotate(place=place)
-    return ordered
+OPEN_FIRST = Case(
+    When(state__in=OPEN, then=Value(0)), default=Value(1), output_field=IntegerField()
+)
 
 
 class Queue(ChangeList):

@@ -67,7 +67,7 @@ def why_not_mark(staging: FlagState, prod: FlagState | None) -> str:
     if blocked or prod is None:
         return blocked
     if prod.is_set_to(staging.value):
-        return f"{staging.key} is {word(staging.value)} in prod already, by a database row."
+        return f"Prod has it {word(staging.value)} already, by a database row."
     if staging.source is not Source.DB and not staging.environment.is_own:
         return (
             f"The config vars of {STAGING} cannot be seen from this console, so its value of "

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Max, QuerySet
 
@@ -10,9 +10,8 @@ from audit.actor import Actor
 from promotions import policy
 from promotions.models import Promotion, State
 from promotions.policy import Verb
+from promotions.spans import brief
 from promotions.standing import Standing, ending, stand
-
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +119,3 @@ def with_people() -> QuerySet[Promotion]:
     """Promotions, read together with whoever took their steps."""
     people = ("marked_by", "approved_by", "promoted_by", "rejected_by")
     return Promotion.objects.select_related(*people)
-
-
-def brief(time: timedelta) -> str:
-    """A span in its two largest units, rounded up: "6 h 12 min", "2 d 3 h", "40 s"."""
-    seconds = max(0, -int(-time.total_seconds() // 1))
-    if seconds >= 60:
-        # Whole minutes from here, so that "60 min" is an hour.
-        seconds = -(-seconds // 60) * 60
-    parts: list[tuple[int, str]] = []
-    for size, unit in _UNITS:
-        count, seconds = divmod(seconds, size)
-        if count or parts:
-            parts.append((count, unit))
-    return " ".join(f"{count} {unit}" for count, unit in parts[:2] if count) or "0 s"

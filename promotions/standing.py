@@ -4,7 +4,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts.spans import span
 from audit.ages import age
 from audit.models import AuditEntry
 from audit.sentences import sentence
@@ -18,6 +17,7 @@ from flags.services import check_db_layer, check_served
 from flags.state import FlagState, read_states
 from promotions import policy
 from promotions.models import Promotion, State
+from promotions.spans import brief
 
 STAGING, PROD = Env.STAGING.value, Env.PROD.value
 
@@ -57,7 +57,7 @@ class Standing:
         if not self.is_open(now):
             return f"It {ending(self, now)}."
         if left:
-            return f"The soak is not over: {span(left.total_seconds())} left."
+            return f"The soak is not over: {brief(left)} left."
         if promotion.four_eyes and promotion.state == State.PENDING:
             return "It needs four eyes: another superadmin than the one who marked it approves it."
         return undeclared(promotion.flag_key, self.staging, self.prod) or self._prod_obstacle()

@@ -64,8 +64,8 @@ def test_an_approved_one_keeps_its_approver(alice, erin):
 @pytest.mark.parametrize(
     ("when", "why"),
     [
-        (START, "soak is not over: 24 hours left"),
-        (DUE - hours(1) / 3600, "soak is not over: 1 second left"),
+        (START, "soak is not over: 1 d left"),
+        (DUE - hours(1) / 3600, "soak is not over: 1 s left"),
         (DUE + hours(168), "expired"),
     ],
 )

@@ -105,7 +105,7 @@ def test_it_must_be_marked_anew_with_a_soak_of_its_own(alice):
     marked(alice)
     off_and_on(alice)
     again = mark(LOW, actor=alice, now=START + hours(2))
-    with pytest.raises(PromotionRefused, match="2 hours left"):
+    with pytest.raises(PromotionRefused, match="2 h left"):
         promote(again.pk, actor=alice, now=DUE)
     promote(again.pk, actor=alice, now=START + hours(26))
 
