@@ -18,6 +18,7 @@ from audit.models import AuditEntry
 from flags.errors import UndeclaredFlag
 from flags.models import BreakGlass, FeatureFlag
 from flags.state import read_state
+from promotions.models import Promotion
 from tests.codes import elevated_client
 from tests.conftest import client_of, make_user
 
@@ -111,6 +112,7 @@ def everything() -> dict[str, list]:
         FeatureFlag: (),
         AuditEntry: (),
         BreakGlass: (),
+        Promotion: (),
         User: ("pk", "password", "is_active", "groups"),
         RecoveryCode: (),
         TOTPDevice: ("pk", "user", "key", "confirmed", "last_t"),
@@ -129,7 +131,7 @@ def nothing_written() -> Iterator[None]:
     before = everything()
     yield
     now = everything()
-    for name in ("FeatureFlag", "AuditEntry"):
+    for name in ("FeatureFlag", "AuditEntry", "Promotion"):
         assert now[name] == before[name]
     for name in ("TOTPDevice", "RecoveryCode", "BreakGlass"):
         assert [row for row in before[name] if row not in now[name]] == []

@@ -11,7 +11,12 @@ pytestmark = pytest.mark.django_db
 GIVEN = {
     "readonly": set(),
     "support": set(),
-    "ops": {"audit.view_auditentry", "flags.view_declaredflag", "flags.flip_low"},
+    "ops": {
+        "audit.view_auditentry",
+        "flags.view_declaredflag",
+        "flags.flip_low",
+        "promotions.view_promotion",
+    },
     "superadmin": {
         "accounts.view_user",
         "accounts.manage_operators",
@@ -21,6 +26,8 @@ GIVEN = {
         "flags.flip_medium",
         "flags.flip_high",
         "flags.acknowledge_breakglass",
+        "promotions.view_promotion",
+        *(f"promotions.{verb}_promotion" for verb in ("mark", "approve", "promote", "reject")),
     },
 }
 
@@ -64,6 +71,7 @@ def test_what_is_missing_is_given_and_told(capsys):
         "ops: audit.view_auditentry given",
         "ops: flags.flip_low given",
         "ops: flags.view_declaredflag given",
+        "ops: promotions.view_promotion given",
     ]
     assert _all() == GIVEN
 

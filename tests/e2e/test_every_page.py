@@ -19,6 +19,8 @@ NO_PAGES = {
     *("console/users/<str:name>/end-sessions", "console/flags/<str:key>/flip"),
     *("console/flags/<str:key>/reconcile", "console/jsi18n/", "healthz", "readyz"),
     "console/break-glass/<int:pk>/acknowledge",
+    "console/flags/<str:key>/mark-promote",
+    *(f"console/promotions/<int:pk>/{verb}" for verb in ("approve", "promote", "reject")),
 }
 QUERIES = {"console/flags/<str:key>/offer": "?to=on&env=staging&seen=yaml::0"}
 

@@ -9,7 +9,7 @@ from django.db import DatabaseError
 
 from accounts.cli import broken_glass, cli_actor
 from audit.models import AuditEntry
-from flags import services
+from flags import writing
 from flags.models import MAX_INCIDENT_LENGTH, BreakGlass, FeatureFlag
 from flags.refusals import StateMoved
 from flags.services import flip
@@ -157,7 +157,7 @@ def test_a_flip_that_fails_leaves_no_note(superadmin, nothing_noted, monkeypatch
     def fail(*args, **kwargs):
         raise DatabaseError("no")
 
-    monkeypatch.setattr(services, what, fail)
+    monkeypatch.setattr(writing, what, fail)
     with pytest.raises(CommandError):
         run(*GLASS)
 

@@ -21,7 +21,7 @@ from tests.pages import (
 pytestmark = pytest.mark.usefixtures("declared")
 FORMS = pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "plain"])
 ERRORS = pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-PLACES = [(services, "_write"), (views, "flip"), (views, "read_state"), (views, "closed_gate")]
+PLACES = [(services, "write"), (views, "flip"), (views, "read_state"), (views, "closed_gate")]
 PAGES = ["/console/", FLAGS, f"{FLAGS}/{LOW}", "/console/audit"]
 
 

@@ -60,7 +60,7 @@ def answer(settings, monkeypatch):
     def make(attempt: dict):
         settings.FLAG_CONSOLE_FEATURE_FLAGS_DB = attempt["db_layer"]
         if not attempt["database"]:
-            monkeypatch.setattr(services, "_write", away)
+            monkeypatch.setattr(services, "write", away)
         client = client_as(attempt["who"], enforce_csrf_checks=True)
         client.cookies[settings.CSRF_COOKIE_NAME] = token = "t" * 32
         headers = {"X-CSRFToken": token} if attempt["token"] else {}

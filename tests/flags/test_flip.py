@@ -7,7 +7,7 @@ from django.db import transaction
 
 import flags
 from audit.models import AuditEntry
-from flags import services
+from flags import writing
 from flags.errors import UndeclaredFlag
 from flags.models import FeatureFlag
 from flags.refusals import DbLayerOff, ElevationRequired, RoleForbidden, StateMoved
@@ -151,7 +151,7 @@ def test_an_exception_between_audit_insert_and_row_update_leaves_neither(ops, mo
         written.append(AuditEntry.objects.count())
         raise Boom
 
-    monkeypatch.setattr(services, "_swap", boom)
+    monkeypatch.setattr(writing, "_swap", boom)
     with pytest.raises(Boom):
         flip(KEY, "staging", True, actor=console_actor(ops), seen=seen())
     assert written == [len(rows) + 1]

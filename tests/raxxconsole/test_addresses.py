@@ -16,7 +16,16 @@ ACCOUNT, ENROL, PASSWORDS = (
 )
 BOB = "/console/users/the-ops"
 OFFER = f"{FLAGS}/{HIGH}/offer?to=on&env=staging&seen=yaml%3A%3A0"
-PAGES = ("/console/", FLAGS, f"{FLAGS}/{LOW}", OFFER, "/console/audit", "/console/users", ACCOUNT)
+PAGES = (
+    "/console/",
+    FLAGS,
+    f"{FLAGS}/{LOW}",
+    OFFER,
+    "/console/audit",
+    "/console/promotions",
+    "/console/users",
+    ACCOUNT,
+)
 # Addresses that take a POST, and the page that whoever is signed out is brought to.
 POSTS = {
     **dict.fromkeys(("/console/env", "/console/logout", "/console/elevate/drop"), "/console/"),
@@ -24,6 +33,12 @@ POSTS = {
     **dict.fromkeys(
         (flip_url(), f"{FLAGS}/{LOW}/reconcile", "/console/break-glass/1/acknowledge"), FLAGS
     ),
+    f"{FLAGS}/{LOW}/mark-promote": FLAGS,
+    "/console/promotions": "/console/promotions",
+    **{
+        f"/console/promotions/1/{verb}": "/console/promotions"
+        for verb in ("approve", "promote", "reject")
+    },
     **{
         f"{ACCOUNT}/{act}": ACCOUNT
         for act in ("recovery-codes", "devices/1/remove", "end-sessions")
@@ -42,6 +57,8 @@ POSTS = {
         ("/console/flags/", "/console/flags"),
         ("/console/audit/auditentry/", "/console/audit"),
         ("/console/audit/", "/console/audit"),
+        ("/console/promotions/promotion/", "/console/promotions"),
+        ("/console/promotions/", "/console/promotions"),
         ("/console/login/", "/console/login"),
         ("/console/accounts/user/", "/console/users"),
         ("/console/accounts/", "/console/users"),

@@ -5,6 +5,7 @@ A new address fails here until it has its rows.
 
 import json
 import uuid
+from datetime import timedelta
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -16,8 +17,9 @@ from accounts.models import User
 from accounts.roles import Role
 from audit.models import AuditEntry
 from flags.models import BreakGlass, DeclaredFlag
+from promotions.marking import mark
 from tests.codes import code_of, enrolled, wrong_code
-from tests.conftest import PASSWORD, make_user
+from tests.conftest import PASSWORD, console_actor, make_user
 from tests.flags.outside import last_change, raw_delete, raw_insert
 from tests.pages import HIGH, LOW, MEDIUM, client_as, everything, flip_url
 
@@ -39,7 +41,7 @@ class Done(int):
 class Row(NamedTuple):
     """One method of one address, and its status for each column.
 
-    `audited` is what a Done leaves in the audit log, "" nothing. In `path` and `fields` stand the
+    `audited` are the acts that a Done leaves in the audit log, "" nothing. In `path` and `fields` stand the
     names in braces that `known()` knows.
     """
 
@@ -57,6 +59,9 @@ class Row(NamedTuple):
 OK, SEEN = Done(200), Done(303)
 ANSWER = {"env": "staging", "seen": "{gone_low}", "incident": "INC-7"}
 FLIP = {"to": "on", "env": "staging", "seen": "yaml::0"}
+STAGING = {"env": "staging"}
+DUE_LOW, DUE_HIGH = "console_customer_notes", "console_bulk_refunds"
+MARKED, PROMOTED = "flag.flip flag.mark_promote", "flag.approved flag.flip flag.promoted"
 BULK = {"action": "flip_on", "_selected_action": "{high}", "plan": "{plan}"}
 LIST, FLAG = "/console/flags", f"/console/flags/{LOW}"
 OFFER = f"/console/flags/{HIGH}/offer"
@@ -188,6 +193,44 @@ ADDRESSES = {
         Row("POST", f"{LIST}/{HIGH}/reconcile", 302, 403, 403, SEEN, SEEN,
             ANSWER | {"seen": "{gone_high}"}, "flag.reconciled"),
     ],
+    "console/flags/<str:key>/mark-promote": [
+        Row("POST", f"{FLAG}/mark-promote", 302, 403, 400, 400, 400),
+        Row("POST", f"{FLAG}/mark-promote", 302, 403, 400, 400, 400, STAGING | {"seen": "x"}),
+        Row("POST", f"{LIST}/no_such_flag/mark-promote", 302, 403, 404, 404, 404, STAGING),
+        Row("POST", f"{FLAG}/mark-promote", 302, 403, 403, 409, 409, {"env": "prod"}),
+        Row("POST", f"{FLAG}/mark-promote", 302, 403, 403, SEEN, SEEN, STAGING, MARKED),
+        Row("POST", f"{LIST}/{HIGH}/mark-promote", 302, 403, 403, SEEN, SEEN, STAGING, MARKED),
+    ],
+    "console/promotions": [
+        Row("GET", "/console/promotions", 302, 403, 200, 200, 200),
+        Row("POST", "/console/promotions", 302, 403, 200, 200, 200),
+    ],
+    "console/promotions/<int:pk>": [
+        Row("GET", "/console/promotions/{due_low}", 302, 403, 200, 200, 200),
+        Row("GET", "/console/promotions/0", 302, 403, 404, 404, 404),
+    ],
+    "console/promotions/<int:pk>/approve": [
+        Row("POST", "/console/promotions/0/approve", 302, 403, 404, 404, 404),
+        Row("POST", "/console/promotions/{due_low}/approve", 302, 403, 403, SEEN, SEEN,
+            {}, "flag.approved"),
+    ],
+    "console/promotions/<int:pk>/promote": [
+        Row("POST", "/console/promotions/0/promote", 302, 403, 404, 404, 404),
+        Row("POST", "/console/promotions/{due_low}/promote", 302, 403, 403, SEEN, SEEN,
+            {}, PROMOTED),
+        Row("POST", "/console/promotions/{due_low}/promote", 302, 403, 403, 409, 409,
+            {"env": "prod"}),
+        Row("POST", "/console/promotions/{due_high}/promote", 302, 403, 403, 403, SEEN,
+            {"confirm": f"promote {DUE_HIGH} to prod"}, PROMOTED),
+        Row("POST", "/console/promotions/{due_high}/promote", 302, 403, 403, 403, 409,
+            {"confirm": f"promote {DUE_HIGH} to Prod"}),
+    ],
+    "console/promotions/<int:pk>/reject": [
+        Row("POST", "/console/promotions/0/reject", 302, 403, 404, 404, 404),
+        Row("POST", "/console/promotions/{due_low}/reject", 302, 403, 400, 400, 400),
+        Row("POST", "/console/promotions/{due_high}/reject", 302, 403, 403, SEEN, SEEN,
+            {"reason": "not yet"}, "flag.rejected"),
+    ],
     "console/break-glass/<int:pk>/acknowledge": [
         Row("POST", "/console/break-glass/0/acknowledge", 302, 403, 403, 303, 303),
         Row("POST", GLASS, 302, 403, 403, SEEN, SEEN, {}, "break_glass.acknowledged"),
@@ -195,11 +238,11 @@ ADDRESSES = {
     "console/audit": [Row("GET", "/console/audit", 302, 403, 200, 200, 200)],
     **{
         f"console/{old}": [Row("GET", f"/console/{old}", 302, 302, 302, 302, 302)]
-        for old in ("login/", "accounts/user/", "flags/declaredflag/", "audit/auditentry/")
+        for old in ("login/", "accounts/user/", "flags/declaredflag/", "audit/auditentry/", "promotions/promotion/")
     },
     **{
         f"console/^(?P<app_label>{app})/$": [Row("GET", f"/console/{app}/", *[302] * 5)]
-        for app in ("accounts", "flags", "audit")
+        for app in ("accounts", "flags", "promotions", "audit")
     },
     "console/jsi18n/": [Row("GET", "/console/jsi18n/", 302, 200, 200, 200, 200)],
 }
@@ -231,7 +274,7 @@ def known(who: str) -> dict[str, object]:
         flag_key=HIGH, env="staging", value=True, claimed_by=erin, incident="I-1",
         change_id=uuid.uuid4(), at=timezone.now(),
     )  # fmt: skip
-    return {
+    names = {
         "me": user.get_username(),
         "device": enrolled(user).pk,
         "erins_device": enrolled(erin).pk,
@@ -244,6 +287,17 @@ def known(who: str) -> dict[str, object]:
         "high": DeclaredFlag.objects.get(flag_key=HIGH, env="staging").pk,
         "plan": json.dumps({"env": "staging", "value": True, "flags": [(HIGH, FLIP["seen"])]}),
     }
+    return Names(names)
+
+
+class Names(dict):
+    def __missing__(self, name: str) -> int:
+        """`due_low` and `due_high`: promotions whose soak is over, made where they are named."""
+        key = {"due_low": DUE_LOW, "due_high": DUE_HIGH}[name]
+        actor = console_actor(make_user("grace", Role.SUPERADMIN))
+        marked = mark(key, actor=actor, now=timezone.now() - timedelta(hours=73))
+        self[name] = marked.pk
+        return marked.pk
 
 
 def test_every_address_has_its_rows_here_and_is_routed_once():
@@ -255,15 +309,17 @@ def test_every_address_has_its_rows_here_and_is_routed_once():
 def test_each_address_answers_each_visitor_as_the_contract_says(declared, who, row):
     client, names = client_as(who), known(who)
     fields = {name: value.format_map(names) for name, value in row.fields.items()}
+    path = row.path.format_map(names)
     status, before = getattr(row, COLUMNS[who]), everything()
     audited = AuditEntry.objects.count()
 
-    response = client.generic(row.method, row.path.format_map(names), urlencode(fields), FORM)
+    response = client.generic(row.method, path, urlencode(fields), FORM)
 
     told = [entry.action for entry in AuditEntry.objects.order_by("id")[audited:]]
     is_done = isinstance(status, Done)
     assert response.status_code == status
-    assert told == ([f"console.{row.audited}"] if is_done and row.audited else [])
+    wanted = row.audited.split() if is_done else []
+    assert told == [f"console.{action}" for action in wanted]
     assert (everything() != before) is is_done
 
 
@@ -271,11 +327,12 @@ def test_each_address_answers_each_visitor_as_the_contract_says(declared, who, r
 @pytest.mark.parametrize("pattern", ADDRESSES)
 def test_no_address_takes_a_method_that_has_no_row(declared, who, pattern):
     rows, client, names = ADDRESSES[pattern], client_as(who), known(who)
+    path = rows[-1].path.format_map(names)
     is_redirect = {row[2:7] for row in rows} == {(302,) * 5}
     needs_no_sign_in = rows[0].signed_out == 200
     before = everything()
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - {row.method for row in rows}:
-        response = client.generic(method, rows[-1].path.format_map(names), "", FORM)
+        response = client.generic(method, path, "", FORM)
         to_login = who == "anonymous" and not needs_no_sign_in
         assert response.status_code == (302 if is_redirect or to_login else 405)
     assert everything() == before
