@@ -41,8 +41,8 @@ class Done(int):
 class Row(NamedTuple):
     """One method of one address, and its status for each column.
 
-    `audited` are the acts that a Done leaves in the audit log, "" nothing. In `path` and `fields` stand the
-    names in braces that `known()` knows.
+    `audited` are the acts that a Done leaves in the audit log, "" nothing. In `path` and `fields`
+    stand the names in braces that `known()` knows.
     """
 
     method: str
@@ -238,7 +238,10 @@ ADDRESSES = {
     "console/audit": [Row("GET", "/console/audit", 302, 403, 200, 200, 200)],
     **{
         f"console/{old}": [Row("GET", f"/console/{old}", 302, 302, 302, 302, 302)]
-        for old in ("login/", "accounts/user/", "flags/declaredflag/", "audit/auditentry/", "promotions/promotion/")
+        for old in (
+            *("login/", "accounts/user/", "flags/declaredflag/", "audit/auditentry/"),
+            "promotions/promotion/",
+        )
     },
     **{
         f"console/^(?P<app_label>{app})/$": [Row("GET", f"/console/{app}/", *[302] * 5)]
