@@ -21,6 +21,7 @@ READ = [
 ]
 READ += ["CONSOLE_ENV", "CONSOLE_ENVIRONMENTS", "FEATURE_FLAGS_FILE", "HEROKU_RELEASE_VERSION"]
 READ += ["FLAG_CONSOLE_FEATURE_FLAGS_DB", "FLAGS_TTL_SECONDS"]
+READ += ["PROMOTION_EXPIRY_HOURS", "PROMOTION_FOUR_EYES"]
 PRODUCTION = {"SECRET_KEY": "x" * 50, "AUDIT_SIGNING_KEY": "y" * 50, "CONSOLE_ENV": "prod"}
 NO_BOOLEAN = ["", " ", "ture", "2", "enabled", "y", "None"]
 
@@ -48,6 +49,8 @@ def start(monkeypatch):
     + [("CONSOLE_ENVIRONMENTS", text) for text in (",", "prod,dev", "production", "prod;staging")]
     + [("CONSOLE_ENVIRONMENTS", "staging")]
     + [("FLAGS_TTL_SECONDS", t) for t in ("", "30s", "0", "-1", "31", "nan", "inf", "1e9", "ten")]
+    + [("PROMOTION_EXPIRY_HOURS", t) for t in ("", "7d", "0", "-1", "0.5", "8761", "nan", "inf")]
+    + [("PROMOTION_FOUR_EYES", t) for t in ("on", "1", "High", "medium", "high,all")]
     + [(name, text) for name in ("SECRET_KEY", "AUDIT_SIGNING_KEY") for text in ("", "  ")],
 )
 def test_a_value_that_is_not_understood_stops_the_start_with_its_name(start, variable, text):
@@ -111,6 +114,19 @@ def test_older_signing_keys_are_a_list(start):
     assert start(**PRODUCTION)["AUDIT_OLD_SIGNING_KEYS"] == []
     keys = start(**PRODUCTION, AUDIT_OLD_SIGNING_KEYS="one, two")["AUDIT_OLD_SIGNING_KEYS"]
     assert keys == ["one", "two"]
+
+
+def test_a_promotion_waits_a_week_and_takes_one_person_unless_told_otherwise(start):
+    settings = start(**PRODUCTION)
+    assert (settings["PROMOTION_EXPIRY_HOURS"], settings["PROMOTION_FOUR_EYES"]) == (168, "off")
+    asked = {"PROMOTION_EXPIRY_HOURS": "36", "PROMOTION_FOUR_EYES": "high"}
+    assert (
+        start(**PRODUCTION, **asked).items()
+        >= {
+            "PROMOTION_EXPIRY_HOURS": 36,
+            "PROMOTION_FOUR_EYES": "high",
+        }.items()
+    )
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30", 30), ("0.5", 0.5), ("5", 5)])
