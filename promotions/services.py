@@ -67,7 +67,7 @@ def promote(
     where it is known. Risk is what is declared now.
 
     Raises, in this order: Promotion.DoesNotExist; RoleForbidden; PromotionRefused (ended, soak not
-    over, not approved, not declared, prod has it); EnvironmentNotServed; DbLayerOff; StateMoved
+    over, not approved, not declared, prod has it or cannot be changed from here); StateMoved
     (prod's value changed); ElevationRequired; PhraseNeeded.
     """
     now = now or timezone.now()

@@ -1,5 +1,6 @@
 """What ends an open promotion without a person: a change of staging, by any channel, and time."""
 
+import json
 from io import StringIO
 
 import pytest
@@ -186,6 +187,13 @@ class TestExpiry:
         call_command(name, stdout=(again := StringIO()))
         assert "0 " in again.getvalue()
         assert [action for action, *_ in story()].count("expired") == 1
+
+    def test_as_json(self, alice):
+        long_ago = timezone.now() - hours(24 + 168)
+        promotion, out = marked(alice, now=long_ago), StringIO()
+        call_command("promotion_expire", json=True, stdout=out)
+        ended = {"promotion": promotion.pk, "flag": LOW, "value": True, "reason": ""}
+        assert json.loads(out.getvalue()) == {"expired": [ended], "rejected": []}
 
     def test_whose_setting_changed_later_keeps_its_own(self, alice, settings):
         promotion = marked(alice)

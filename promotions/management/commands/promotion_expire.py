@@ -1,10 +1,12 @@
+import json
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DBError
 from django.utils import timezone
 
 from audit.cli import database_failed
+from promotions.models import Promotion
 from promotions.settling import settle_all
 
 
@@ -14,13 +16,30 @@ class Command(BaseCommand):
         "the soak. For the scheduler (tick does it too); safe to run twice at once."
     )
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="tell of them as JSON")
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             done = settle_all(timezone.now())
         except DBError as error:
             raise database_failed(error) from error
+        if options["json"]:
+            ended = {"expired": done.expired, "rejected": done.rejected}
+            told = {how: [_as_json(each) for each in those] for how, those in ended.items()}
+            self.stdout.write(json.dumps(told, indent=2))
+            return
         for promotion in done.expired:
             self.stdout.write(f"{promotion}: nobody promoted it in time.")
         for promotion in done.rejected:
             self.stdout.write(f"{promotion}: {promotion.reason}.")
         self.stdout.write(f"{len(done.expired)} expired, {len(done.rejected)} rejected.")
+
+
+def _as_json(promotion: Promotion) -> dict[str, object]:
+    return {
+        "promotion": promotion.pk,
+        "flag": promotion.flag_key,
+        "value": promotion.value,
+        "reason": promotion.reason,
+    }
