@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 
 from accounts.http import ConsoleRequest, refuse, render_page, safe_next, see_other
 from flags.errors import UndeclaredFlag
+from flags.history import changes_of
 from flags.layers import word
 from flags.refusals import ElevationRequired, FlipRefused
 from flags.rows import Row, row_of
@@ -41,11 +42,13 @@ def page(
     if promotion is None:
         return no_such(request, pk)
     (shown,) = show([promotion], request.actor, timezone.now())
+    prod = shown.standing.prod
     context = {
         "title": f"{promotion.flag_key} {word(promotion.value)} → prod",
         "shown": shown,
         "typed": typed,
         "max_reason": MAX_REASON_LENGTH,
+        "prod_change": changes_of([prod]).get(prod.key) if prod else None,
         "story": story_of(promotion),
         "states": _DIAGRAM,
     } | context

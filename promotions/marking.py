@@ -57,7 +57,13 @@ def mark(key: str, *, actor: Actor, seen: str = "", now: datetime | None = None)
             staging = pin(key, STAGING, actor=actor, seen=staging.seen, reason=why, now=now)
         risk = policy.stricter(staging.declaration.risk, prod.declaration.risk)
         promotion = _enter(staging, risk, marker, now)
-        note(promotion, "mark_promote", actor, now)
+        # The clock as it was started, in the log that nobody can rewrite.
+        clock = {
+            "soak_ends_at": promotion.soak_ends_at.isoformat(),
+            "expires_at": promotion.expires_at.isoformat(),
+            "staging_change": promotion.staging_change_id.hex,
+        }
+        note(promotion, "mark_promote", actor, now, context=clock)
     return promotion
 
 

@@ -4,7 +4,7 @@ The system ends a promotion in the transaction of staging's flip where that is o
 when it is next touched: by a step, or by `promotion_expire` and `tick`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -83,8 +83,8 @@ def after_flip(entry: AuditEntry) -> None:
 def lock_staging(key: str) -> FeatureFlag | None:
     """Staging's row, which nobody else changes before this transaction ends.
 
-    Whoever locks more than one thing takes staging's row first, then the promotion, then prod's
-    row. (On SQLite writing transactions come one at a time anyway.)
+    Whoever locks more than one thing has staging's row first, and the chain last. (On SQLite
+    writing transactions come one at a time anyway.)
     """
     rows = FeatureFlag.objects.select_for_update().filter(flag_key=key, env=STAGING)
     return rows.first()
@@ -103,8 +103,16 @@ def swap(promotion: Promotion, to: State, *conditions: Any, **changes: Any) -> b
     return True
 
 
-def note(promotion: Promotion, action: str, actor: Actor, now: datetime, **more: str) -> AuditEntry:
-    """The audit row of a promotion's step: ``console.flag.<action>``."""
+def note(
+    promotion: Promotion,
+    action: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    context: Mapping[str, Any] | None = None,
+    **more: str,
+) -> AuditEntry:
+    """The audit row of a promotion's step: ``console.flag.<action>``; `more` is for its payload."""
     return record(
         actor,
         f"console.flag.{action}",
@@ -116,6 +124,7 @@ def note(promotion: Promotion, action: str, actor: Actor, now: datetime, **more:
             "value": promotion.value,
             **more,
         },
+        context=context,
         now=now,
     )
 

@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
+
 from audit.ages import age
 from audit.models import AuditEntry
 from audit.sentences import sentence
@@ -12,8 +14,6 @@ from flags.errors import UndeclaredFlag
 from flags.history import answers_for
 from flags.layers import word
 from flags.models import Env, FeatureFlag
-from flags.refusals import FlipRefused
-from flags.services import check_db_layer, check_served
 from flags.state import FlagState, read_states
 from promotions import policy
 from promotions.models import Promotion, State
@@ -69,11 +69,10 @@ class Standing:
                 f"{promotion.flag_key} is {word(promotion.value)} in prod already: "
                 "reject this promotion."
             )
-        try:
-            check_served(PROD)
-            check_db_layer()
-        except FlipRefused as refused:
-            return str(refused)
+        if PROD not in settings.CONSOLE_ENVIRONMENTS:
+            return f"This console does not change {PROD}: promote it on {PROD}'s own console."
+        if not settings.FLAG_CONSOLE_FEATURE_FLAGS_DB:
+            return "The database layer is off here (FLAG_CONSOLE_FEATURE_FLAGS_DB is not 1)."
         return ""
 
 

@@ -31,6 +31,11 @@ def test_it_notes_version_soak_and_expiry(alice):
     entry = AuditEntry.objects.latest("id")
     assert entry.action == "console.flag.mark_promote"
     assert entry.payload == {"flag": LOW, "promotion": promotion.pk, "value": True}
+    assert entry.context == {
+        "soak_ends_at": "2026-03-02T12:00:00+00:00",
+        "expires_at": "2026-03-09T12:00:00+00:00",
+        "staging_change": staging.change_id.hex,
+    }
     assert (entry.target_type, entry.target_id, entry.change_id) == ("feature_flag", LOW, None)
 
 
