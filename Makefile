@@ -21,7 +21,7 @@ run: $(VENV)/.runtime
 test: $(VENV)/.dev
 	$(BIN)/python -m tests.legs
 
-# Kills, crashes and races by the thousand, on both databases: the long forms of tests/soak.
+# Kills, crashes, races and interleavings by the thousand, on both databases: the long forms.
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.legs soak
 

@@ -1,5 +1,6 @@
 """The whole suite, leg by leg: SQLite, a real PostgreSQL, a real browser. `make test` runs it.
-`make soak` (the argument "soak") runs the long forms of tests/soak on both databases instead.
+`make soak` (the argument "soak") runs the long forms instead: tests/soak, and the interleavings of
+promotions, on both databases.
 
 A leg that cannot run, or runs no test, fails the command; nothing is skipped in silence.
 """
@@ -17,7 +18,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = "2"
 # One at a time, and with the figures that each of them prints.
-SOAK = ("tests/soak", "--timeout=1500", "-rP", "--durations=0")
+SOAK = (
+    "tests/soak",
+    "tests/promotions/test_interleavings.py",
+    "--timeout=1500",
+    "-rP",
+    "--durations=0",
+)
 
 
 def main() -> int:
