@@ -33,12 +33,13 @@ def mark(key: str, *, actor: Actor, seen: str = "", now: datetime | None = None)
     Raises, in this order: UndeclaredFlag; RoleForbidden; EnvironmentNotServed; DbLayerOff;
     StateMoved where staging's value is no longer the one that was seen; PromotionRefused.
     """
-    now = now or timezone.now()
     read_state(key, STAGING)
     marker = policy.check_role(actor, Verb.MARK)
-    settle_flag(key, now)
+    settle_flag(key, now or timezone.now())
     with audited():
         lock_staging(key)
+        # Whoever held the lock may have changed the value: its soak begins once it stands.
+        now = now or timezone.now()
         staging = read_state(key, STAGING)
         check_served(STAGING)
         check_db_layer()
