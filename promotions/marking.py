@@ -40,19 +40,7 @@ def mark(key: str, *, actor: Actor, seen: str = "", now: datetime | None = None)
         lock_staging(key)
         # Whoever held the lock may have changed the value: its soak begins once it stands.
         now = now or timezone.now()
-        staging = read_state(key, STAGING)
-        check_served(STAGING)
-        check_db_layer()
-        if seen and staging.seen != seen:
-            raise StateMoved(
-                f"It was changed meanwhile: it is {word(staging.value)} in {STAGING} now. "
-                "Nothing was marked.",
-                staging,
-            )
-        prod = read_states(PROD, [key]).get(key)
-        refusal = why_not_mark(staging, prod)
-        if refusal or prod is None:
-            raise PromotionRefused(f"{refusal} Nothing was marked.")
+        staging, prod = _markable(key, seen)
         if staging.source is not Source.DB:
             why = "pinned to be marked for prod"
             staging = pin(key, STAGING, actor=actor, seen=staging.seen, reason=why, now=now)
@@ -66,6 +54,21 @@ def mark(key: str, *, actor: Actor, seen: str = "", now: datetime | None = None)
         }
         note(promotion, "mark_promote", actor, now, context=clock)
     return promotion
+
+
+def _markable(key: str, seen: str) -> tuple[FlagState, FlagState]:
+    """The flag in staging and in prod, where it can be marked. Raises as `mark` does."""
+    staging = read_state(key, STAGING)
+    check_served(STAGING)
+    check_db_layer()
+    if seen and staging.seen != seen:
+        now = f"it is {word(staging.value)} in {STAGING} now"
+        raise StateMoved(f"It was changed meanwhile: {now}. Nothing was marked.", staging)
+    prod = read_states(PROD, [key]).get(key)
+    refusal = why_not_mark(staging, prod)
+    if refusal or prod is None:
+        raise PromotionRefused(f"{refusal} Nothing was marked.")
+    return staging, prod
 
 
 def why_not_mark(staging: FlagState, prod: FlagState | None) -> str:
