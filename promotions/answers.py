@@ -85,10 +85,9 @@ def _notice(promotion: Promotion) -> str:
 def refused(request: ConsoleRequest, pk: int, refusal: FlipRefused) -> HttpResponse:
     """A step that was not taken: why, and how the promotion stands now."""
     typed = request.POST.get("confirm", "")
-    again = ""
-    if isinstance(refusal, ElevationRequired):
-        query = f"?{urlencode({'confirm': typed})}" if typed else ""
-        again = f"{reverse('admin:promotion', args=[pk])}{query}#promote"
+    query = f"?{urlencode({'confirm': typed})}" if typed else ""
+    here = f"{reverse('admin:promotion', args=[pk])}{query}"
+    again = f"{here}#promote" if isinstance(refusal, ElevationRequired) else ""
     if not request.htmx:
         return page(
             request,
@@ -98,6 +97,8 @@ def refused(request: ConsoleRequest, pk: int, refusal: FlipRefused) -> HttpRespo
             message=str(refusal),
             reason=request.POST.get("reason", ""),
             elevate_to=again,
+            # The address of the step takes no GET.
+            this_page=here,
         )
     key = Promotion.objects.get(pk=pk).flag_key
     how = {"notice": str(refusal), "refused": True, "elevate_to": again}
@@ -110,7 +111,8 @@ def mark_refused(request: ConsoleRequest, key: str, env: str, refusal: FlipRefus
     if not request.htmx or row is None:
         return refuse(request, refusal.status, str(refusal), row=row)
     row = replace(row, notice=str(refusal), refused=True)
-    return render(request, "flags/_refused_row.html", {"row": row}, status=refusal.status)
+    context = {"row": row, "drop_to": request.POST.get("next", "")}
+    return render(request, "flags/_refused_row.html", context, status=refusal.status)
 
 
 def _row(
@@ -120,12 +122,13 @@ def _row(
     refused = "_refused" if how.get("refused") else ""
     is_queue = (request.htmx.target or "").startswith("promotion-")
     row = None if is_queue else _flag_row(request, key, request.POST.get("env", ""))
+    context: dict[str, Any] = {"drop_to": request.POST.get("next", "")}
     if row is not None:
-        context: dict[str, Any] = {"row": replace(row, **how)}
+        context["row"] = replace(row, **how)
         template = f"flags/{refused or '_flag'}_row.html"
     else:
         (shown,) = show([with_people().get(pk=pk)], request.actor, timezone.now())
-        context = {"shown": replace(shown, **how), "next": request.POST.get("next", "")}
+        context["shown"] = replace(shown, **how)
         template = f"promotions/{refused or '_promotion'}_row.html"
     return render(request, template, context, status=status)
 

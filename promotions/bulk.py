@@ -92,14 +92,15 @@ def _plan_promotion(key: str, shown: Shown | None) -> Planned:
     by = shown.promotion.approved_by
     approval = f"approved by {by}" if by else "approved by this very click"
     return planned(
-        words=f"{words}; soaked {brief_soak(shown.promotion)}, {approval}",
+        words=f"{words}; {_soaked(shown.promotion)}, {approval}",
         promotion=shown.promotion.pk,
         seen=prod.seen,
     )
 
 
-def brief_soak(promotion: Promotion) -> str:
-    return brief(promotion.soak_ends_at - promotion.marked_at)
+def _soaked(promotion: Promotion) -> str:
+    soak = promotion.soak_ends_at - promotion.marked_at
+    return f"soaked {brief(soak)}" if soak else "no soak"
 
 
 def pack(verb: Verb, planned: Iterable[Planned]) -> str:

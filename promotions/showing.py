@@ -92,6 +92,11 @@ class Shown:
         return policy.may(self.actor, Verb.PROMOTE) and not self.obstacle
 
     @property
+    def may_select(self) -> bool:
+        """Whether the queue has an action for this operator, and so a column of checkboxes."""
+        return policy.may(self.actor, Verb.PROMOTE)
+
+    @property
     def may_reject(self) -> bool:
         return self.is_open and policy.may(self.actor, Verb.REJECT)
 

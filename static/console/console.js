@@ -26,8 +26,9 @@
   function whatNow(event) {
     const form = event.detail.requestConfig && event.detail.requestConfig.elt;
     const flip = /^(?:flip|offer)-(.+)$/.exec((form && form.id) || "");
-    return flip ? "Whether " + flip[1] + " changed is not known: reload the page and look before " +
-        "you try again." : "Nothing was flipped. Reload the page, then try again.";
+    const step = /^step-/.test((form && form.id) || "");
+    return flip || step ? "Whether " + (flip ? flip[1] : "it") + " changed is not known: reload the " +
+        "page and look before you try again." : "Nothing was flipped. Reload the page, then try again.";
   }
 
   // The second click of a double click would meet the fresh row and flip the flag back.

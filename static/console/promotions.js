@@ -1,4 +1,4 @@
-// Soak bars advance while the page is open.
+// Soak bars advance while the page is open; a step is taken once, and keeps its place on the page.
 (function () {
   "use strict";
 
@@ -45,4 +45,33 @@
   setInterval(advance, 1000);
   advance();
   document.addEventListener("htmx:afterSettle", advance);
+
+  // Where "Approve" was, the fresh row may have "Promote": the second click of a double click
+  // would bring it to prod.
+  const steps = "button.mark, button.promote, .field-steps button";
+
+  document.addEventListener("click", function (event) {
+    if (event.detail > 1 && event.target.closest(steps)) { event.preventDefault(); }
+  }, true);
+
+  // The button goes with the step that it took. What became of it gets the focus: it can be read,
+  // the next Tab starts from there, and an Enter key that is held down does nothing.
+  let left = null;
+
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    const row = event.detail.target;
+    left = row.contains(document.activeElement) && document.activeElement.matches(steps) ? row.id : null;
+  });
+
+  document.addEventListener("htmx:afterSettle", function () {
+    const notice = left && document.querySelector("#" + left + " .row-notice");
+    left = null;
+    if (!notice || document.activeElement !== document.body) { return; }
+    notice.tabIndex = -1;
+    notice.focus();
+  });
+
+  // "Reject…" elsewhere leads to the form itself.
+  const rejecting = document.getElementById("reject-box");
+  if (rejecting && window.location.hash === "#reject") { rejecting.open = true; }
 })();

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.browsing import FLAGS, sign_in
 from tests.e2e.codes import elevate
+from tests.e2e.promoting import entered
 
 # What stands for the variable parts of an address.
 NAMES = {"<str:key>": "checkout_express", "<str:name>": "bob", "<int:pk>": "1"}
@@ -54,6 +55,7 @@ def test_there_are_as_many_pages_as_there_should_be():
 @pytest.mark.parametrize("elevated", [False, True], ids=["plain", "elevated"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_breaks_the_policy(visit, console, scheme, elevated):
+    entered(console, "checkout_express")  # the promotion 1, with all of its steps open
     page = visit.context(color_scheme=scheme).new_page()
     page.goto(FLAGS)
     sign_in(page)

@@ -4,12 +4,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.browsing import FLAGS, expect_dialog, not_now, row, switch_to, toggle
+from tests.e2e.promoting import QUEUE, entered
 
 READABLE = 4.5  # WCAG AA for text of ordinary size
 WATCHED = (
     ".badge, [data-toggle] .word, .row-notice, .flag-description, .field-last_change,"
     " .shadow, .env-name, .env-note, .env-switch button, .field-flag a, .elevated,"
-    " #console-dialog p, #console-dialog h2, #console-dialog label, #console-dialog button"
+    " #console-dialog p, #console-dialog h2, #console-dialog label, #console-dialog button,"
+    " .fact, .soak-words, .button.promote, .button.mark, .field-steps .button, .quiet-action,"
+    " .promotion-page .quiet, .phrase, .facts dt, .promotion-page .button, .promotion-page summary"
 )
 # Text colour against the ground beneath it: every ancestor's background and opacity laid over the
 # next one's, as the screen does.
@@ -60,9 +63,10 @@ def _brightness(page: Page) -> float:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["alice", "bob"])
-def test_text_can_be_read_in_both_themes(visit, scheme, name):
+def test_text_can_be_read_in_both_themes(visit, console, scheme, name):
     """With a row just flipped, a row just refused, and in bob's case toggles that are not his."""
     visit.expects("status of 403")
+    entered(console, "raptor_rate_limits", "email_digest_weekly")
     page = visit.signed_in(name, color_scheme=scheme)
     assert (_brightness(page) < 64) is (scheme == "dark")
     toggle(page, "console_billing").click()
@@ -78,6 +82,9 @@ def test_text_can_be_read_in_both_themes(visit, scheme, name):
     assert len(found) > 60
     switch_to(page, "prod")
     found += _contrasts(page)
+    for address in (QUEUE, f"{QUEUE}/1"):
+        page.goto(address)
+        found += _contrasts(page)
     assert {(name, contrast) for name, contrast in found if contrast < READABLE} == set()
 
 
