@@ -68,7 +68,10 @@ def done(request: ConsoleRequest, promotion: Promotion) -> HttpResponse:
     asked = request.POST.get("next", "")
     if not asked.startswith(_OURS):
         return see_other(reverse("admin:promotion", args=[promotion.pk]))
-    return see_other(safe_next(request, asked, "admin:promotions_promotion_changelist"))
+    row = (
+        f"promotion-{promotion.pk}" if asked.startswith(_OURS[1]) else f"flag-{promotion.flag_key}"
+    )
+    return see_other(f"{safe_next(request, asked, 'admin:index')}#{row}")
 
 
 def _notice(promotion: Promotion) -> str:
@@ -126,6 +129,9 @@ def _row(
     if row is not None:
         context["row"] = replace(row, **how)
         template = f"flags/{refused or '_flag'}_row.html"
+    elif not is_queue and request.htmx.target:
+        # The flag went from the YAML meanwhile: it has no row to be swapped in.
+        return refuse(request, status, how["notice"])
     else:
         (shown,) = show([with_people().get(pk=pk)], request.actor, timezone.now())
         context["shown"] = replace(shown, **how)

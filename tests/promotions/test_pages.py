@@ -59,7 +59,7 @@ class TestMarking:
     def test_without_javascript(self, browser):
         form = seen_on(browser.get(FLAGS)) | {"next": f"{FLAGS}?risk=low", "to": "on"}
         answer = browser.post(MARK, form)
-        assert (answer.status_code, answer["Location"]) == (303, f"{FLAGS}?risk=low")
+        assert (answer.status_code, answer["Location"]) == (303, f"{FLAGS}?risk=low#flag-{LOW}")
         assert f"{LOW}: marked off for prod: it soaks 1 d" in text_of(browser.get(FLAGS))
 
     def test_from_a_page_that_is_out_of_date(self, browser, alice):
