@@ -68,9 +68,8 @@ def done(request: ConsoleRequest, promotion: Promotion) -> HttpResponse:
     asked = request.POST.get("next", "")
     if not asked.startswith(_OURS):
         return see_other(reverse("admin:promotion", args=[promotion.pk]))
-    row = (
-        f"promotion-{promotion.pk}" if asked.startswith(_OURS[1]) else f"flag-{promotion.flag_key}"
-    )
+    is_queue = asked.startswith(_OURS[1])
+    row = f"promotion-{promotion.pk}" if is_queue else f"flag-{promotion.flag_key}"
     return see_other(f"{safe_next(request, asked, 'admin:index')}#{row}")
 
 

@@ -114,7 +114,8 @@ def test_a_low_risk_flag_is_marked_and_promoted_in_its_row(visit, console, scrip
     expect_row(page, LOW, "on", "db")
     _click(page, mark_button(page, LOW), scripts)
     expect(part(page, LOW)).to_contain_text(re.compile(r"soaking, (1 d|23 h 59 min) left"))
-    expect(page.get_by_text("marked on for prod: it soaks 1 d")).to_be_in_viewport()
+    expect(page.get_by_text("marked on for prod: it soaks 1 d")).to_be_visible()
+    expect(part(page, LOW)).to_be_in_viewport()
 
     leave(console, LOW)
     switch_to(page, "prod")
@@ -122,7 +123,8 @@ def test_a_low_risk_flag_is_marked_and_promoted_in_its_row(visit, console, scrip
     _click(page, promote_button(page, LOW), scripts)
     expect_row(page, LOW, "on", "db", "prod")
     expect(part(page, LOW)).to_contain_text("was promoted by alice")
-    expect(page.get_by_text("promoted: on in prod now")).to_be_in_viewport()
+    expect(page.get_by_text("promoted: on in prod now")).to_be_visible()
+    expect(part(page, LOW)).to_be_in_viewport()
     assert console.rows() == {(LOW, "staging"): 1, (LOW, "prod"): 1}
 
 
