@@ -121,4 +121,4 @@ def overtaken(rounds: Iterable[Round], steps: Steps) -> Iterator[str]:
             in_order = change.is_before(told[-1])
             held = seen == "rejected" or (seen == "pending" and by_sql)
         if not (held and in_order):
-            yield f"{seen} after staging's change {change}: {one}, {told}"
+            yield f"{one}: {seen} after staging's change {change}, {told}"
