@@ -1,15 +1,16 @@
-"""Eight processes that flip at the same time. `python -c` runs `main`; the test reads its JSON.
+"""Processes that flip or promote at once. `python -c` runs `main`; the test reads its JSON.
 
 One process sets Django up and forks the racers, so that all of them start at once.
 """
 
+import functools
 import json
 import logging
 import multiprocessing
 import random
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 PROCESSES = 8
@@ -17,6 +18,7 @@ LATE = 60
 
 _fork = multiprocessing.get_context("fork")
 _barrier = _fork.Barrier(PROCESSES)
+_pair = _fork.Barrier(2)
 
 
 def main() -> None:
@@ -24,24 +26,26 @@ def main() -> None:
     import django
 
     django.setup()
-    race, keys, rounds = _RACES[sys.argv[1]], sys.argv[2].split(","), int(sys.argv[3])
+    race, keys, rounds = sys.argv[1], sys.argv[2].split(","), int(sys.argv[3])
     seconds = int(sys.argv[4]) if sys.argv[4:] else 2 * LATE
+    racers = PROCESSES if race in _RACES else _pair.parties
     # None of these processes outlives a race that went wrong. A fork does not inherit an alarm.
     signal.alarm(seconds)
-    with _fork.Pool(PROCESSES, signal.alarm, [seconds]) as pool:
-        logs = pool.starmap(_run, [(race, number, keys, rounds) for number in range(PROCESSES)], 1)
+    with _fork.Pool(racers, signal.alarm, [seconds]) as pool:
+        logs = pool.starmap(_run, [(race, number, keys, rounds) for number in range(racers)], 1)
     json.dump(logs, sys.stdout)
 
 
-def _run(race: Callable[..., Iterator[Any]], number: int, keys: list[str], rounds: int) -> list:
+def _run(name: str, number: int, keys: list[str], rounds: int) -> list:
     import flags
 
+    race = _RACES.get(name) or functools.partial(_promotions, name.split(";"))
     warnings = _Warnings(logging.WARNING)
     logging.getLogger().addHandler(warnings)
     random.seed(number)
     # With a store at work each flip has its table loaded anew, as in a process that serves.
     flags.is_on(keys[0])
-    _barrier.wait(LATE)
+    (_barrier if name in _RACES else _pair).wait(LATE)
     tries = [one for tries in race(number, keys, rounds) for one in tries]
     return tries + [{"outcome": "warning", "text": text} for text in warnings.texts]
 
@@ -91,6 +95,18 @@ def _mixed(number: int, keys: list[str], rounds: int) -> Iterator[list[dict[str,
             writer.reconnect()
         rounds -= entry["outcome"] in ("changed", "error")
         yield [entry]
+
+
+def _promotions(
+    kinds: list[str], number: int, keys: list[str], rounds: int
+) -> Iterator[list[dict[str, Any]]]:
+    """Two at once, on the same promotion: so many rounds of each of these kinds."""
+    from tests.processes import promoting
+
+    for kind in kinds:
+        for turn in range(rounds):
+            key = keys[turn // 2 % len(keys)]
+            yield [promoting.race(kind, turn, number, key, lambda: _pair.wait(LATE))]
 
 
 _RACES = {"toggle": _toggle, "first": _first, "mixed": _mixed}
