@@ -130,10 +130,10 @@ def last_changes(rows: Iterable[FeatureFlag]) -> dict[str, LastChange]:
     return changes
 
 
-def answers_for(row: FeatureFlag, version: UUID) -> bool:
-    """Whether the row has its version from an operator who reconciled the value of `version`."""
-    entry = AuditEntry.objects.filter(change_id=row.change_id, action=RECONCILED).first()
-    return entry is not None and entry.context.get("reconciled_change") == version.hex
+def answers_for(entry: AuditEntry | None, version: UUID) -> bool:
+    """Whether this audit row is of an operator who reconciled the value of `version`."""
+    is_answer = entry is not None and entry.action == RECONCILED
+    return is_answer and entry is not None and entry.context.get("reconciled_change") == version.hex
 
 
 def _told(entry: AuditEntry) -> tuple[Any, ...]:

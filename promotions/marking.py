@@ -20,7 +20,7 @@ from promotions import policy
 from promotions.models import Promotion
 from promotions.policy import Verb
 from promotions.refusals import PromotionRefused
-from promotions.settling import lock_staging, note, settle_flag
+from promotions.settling import lock_staging, note, settle
 from promotions.standing import PROD, STAGING, undeclared
 
 
@@ -35,7 +35,7 @@ def mark(key: str, *, actor: Actor, seen: str = "", now: datetime | None = None)
     """
     read_state(key, STAGING)
     marker = policy.check_role(actor, Verb.MARK)
-    settle_flag(key, now or timezone.now())
+    settle(now or timezone.now(), flag_key=key)
     with audited():
         lock_staging(key)
         # Whoever held the lock may have changed the value: its soak begins once it stands.

@@ -149,7 +149,7 @@ def _check_may(pk: int, actor: Actor, verb: Verb, now: datetime) -> None:
     staging made of the promotion is written down."""
     Promotion.objects.get(pk=pk)
     policy.check_role(actor, verb)
-    settle(pk, now)
+    settle(now, pk=pk)
 
 
 def _open(pk: int, now: datetime) -> Standing:

@@ -1,6 +1,6 @@
 """How a promotion stands: its row, staging's and prod's, as the database has them now."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from promotions.models import Promotion, State
 from promotions.spans import brief
 
 STAGING, PROD = Env.STAGING.value, Env.PROD.value
+SWITCHED_OFF = "staging changed: its database layer was turned off, and the row had no effect there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,14 @@ class Standing:
     """A promotion and what it depends on.
 
     `staging` and `prod` are None where that environment's release does not declare the flag.
-    `broken` says what happened to staging's value since the mark; "" while it holds. All three are
-    looked up for open promotions alone.
+    `row` is staging's row, declared or not; `broken` says what happened to it since the mark, ""
+    while it holds. All of these are looked up for open promotions alone.
     """
 
     promotion: Promotion
     staging: FlagState | None = None
     prod: FlagState | None = None
+    row: FeatureFlag | None = None
     broken: str = ""
 
     def state(self, now: datetime) -> State:
@@ -44,6 +46,14 @@ class Standing:
 
     def is_open(self, now: datetime) -> bool:
         return self.promotion.is_open and not self.broken and not self.promotion.has_lapsed(now)
+
+    @property
+    def switched_off(self) -> bool:
+        """Whether staging, as far as this deployment is staging's, does without the row, and has
+        another value so."""
+        at = self.staging
+        is_seen = at is not None and at.environment.is_own and not at.environment.db_layer
+        return is_seen and at is not None and at.value != self.promotion.value
 
     @property
     def risk(self) -> Risk:
@@ -98,7 +108,7 @@ def ending(standing: Standing, now: datetime) -> str:
 
 
 def stand(promotions: Collection[Promotion]) -> list[Standing]:
-    """How these promotions stand, in their order: at most five queries, however many they are."""
+    """How these promotions stand, in their order: at most six queries, however many they are."""
     keys = {promotion.flag_key for promotion in promotions if promotion.is_open}
     if not keys:
         return [Standing(promotion) for promotion in promotions]
@@ -108,12 +118,14 @@ def stand(promotions: Collection[Promotion]) -> list[Standing]:
         # A row stays when its declaration goes.
         lost = FeatureFlag.objects.filter(env=STAGING, flag_key__in=keys - rows.keys())
         rows |= {row.flag_key: row for row in lost}
+    breaks = _breaks([each for each in promotions if each.is_open], rows)
     return [
         Standing(
             promotion,
             staging.get(promotion.flag_key),
             prod.get(promotion.flag_key),
-            what_broke(promotion, rows.get(promotion.flag_key)),
+            rows.get(promotion.flag_key),
+            breaks.get(promotion.pk, ""),
         )
         if promotion.is_open
         else Standing(promotion)
@@ -121,21 +133,40 @@ def stand(promotions: Collection[Promotion]) -> list[Standing]:
     ]
 
 
-def what_broke(promotion: Promotion, row: FeatureFlag | None) -> str:
-    """What happened to staging's value since an open promotion was marked; "" while it holds.
+def _breaks(
+    promotions: Collection[Promotion], rows: Mapping[str, FeatureFlag | None]
+) -> dict[int, str]:
+    """What happened to staging's values since these were marked, where they do not hold.
 
     The version tells, so off and on again breaks it too. To reconcile a value, which gives its row
     a fresh version, is not to change it.
     """
-    if row is None:
-        return "staging changed: the row was removed outside the console"
-    holds = bool(row.value) == promotion.value and (
-        row.change_id == promotion.staging_change_id
-        or answers_for(row, promotion.staging_change_id)
+    moved = [each for each in promotions if not _is_as_marked(each, rows.get(each.flag_key))]
+    versions = {row.change_id for each in moved if (row := rows.get(each.flag_key))}
+    entries = (
+        {entry.change_id: entry for entry in AuditEntry.objects.filter(change_id__in=versions)}
+        if versions
+        else {}
     )
-    return "" if holds else changed_by(AuditEntry.objects.filter(change_id=row.change_id).first())
+    found = {}
+    for promotion in moved:
+        row = rows.get(promotion.flag_key)
+        entry = entries.get(row.change_id) if row else None
+        is_same = row is not None and bool(row.value) == promotion.value
+        if not (is_same and answers_for(entry, promotion.staging_change_id)):
+            gone = "staging changed: its row was removed"
+            found[promotion.pk] = changed_by(entry) if row else gone
+    return found
+
+
+def _is_as_marked(promotion: Promotion, row: FeatureFlag | None) -> bool:
+    return (
+        row is not None
+        and row.change_id == promotion.staging_change_id
+        and bool(row.value) == promotion.value
+    )
 
 
 def changed_by(entry: AuditEntry | None) -> str:
-    """The reason that the system gives for a rejection, from the audit row of staging's change."""
+    """Why the system rejects a promotion, from the audit row of a change of staging."""
     return f"staging changed: {sentence(entry)}" if entry else "staging changed"

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from flags import services
+from flags import writing
 from flags.refusals import StateMoved
 from flags.services import flip
 from flags.state import read_state
@@ -26,14 +26,14 @@ def come_and_go() -> None:
 
 
 def test_the_log_does_not_end_with_the_row_that_went(declared, monkeypatch):
-    record = services.record
+    record = writing.record
 
     def record_and_wait(*arguments, **details):
         entry = record(*arguments, **details)
         come_and_go()
         return entry
 
-    monkeypatch.setattr(services, "record", record_and_wait)
+    monkeypatch.setattr(writing, "record", record_and_wait)
     state = read_state(KEY, "staging")
     with suppress(StateMoved):
         flip(KEY, "staging", True, actor=ACTOR, seen=state.seen)

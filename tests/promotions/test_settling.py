@@ -77,8 +77,8 @@ def test_a_flip_on_staging_rejects_it_in_the_same_transaction(alice, change):
     ("change", "words"),
     [
         (lambda alice: raw_update(0), "turned console_billing off in staging by SQL"),
-        (raw_off_and_on, "turned console_billing on in staging by SQL"),
-        (lambda alice: raw_delete(), "the row was removed"),
+        (raw_off_and_on, "turned console_billing off in staging by SQL"),
+        (lambda alice: raw_delete(), "removed the row of console_billing in staging by SQL"),
     ],
     ids=["off", "off and on", "deleted"],
 )
@@ -193,7 +193,12 @@ class TestExpiry:
         promotion, out = marked(alice, now=long_ago), StringIO()
         call_command("promotion_expire", json=True, stdout=out)
         ended = {"promotion": promotion.pk, "flag": LOW, "value": True, "reason": ""}
-        assert json.loads(out.getvalue()) == {"expired": [ended], "rejected": []}
+        assert json.loads(out.getvalue()) == {
+            "expired": [ended],
+            "rejected": [],
+            "held_up": [],
+            "failed": [],
+        }
 
     def test_whose_setting_changed_later_keeps_its_own(self, alice, settings):
         promotion = marked(alice)

@@ -6,6 +6,7 @@ from django.db import Error as DBError
 from django.utils import timezone
 
 from audit.cli import database_failed
+from promotions.cli import check, report
 from promotions.models import Promotion
 from promotions.settling import settle_all
 
@@ -25,15 +26,17 @@ class Command(BaseCommand):
         except DBError as error:
             raise database_failed(error) from error
         if options["json"]:
-            ended = {"expired": done.expired, "rejected": done.rejected}
+            ended = {
+                "expired": done.expired,
+                "rejected": done.rejected,
+                "held_up": done.held_up,
+                "failed": [promotion for promotion, _ in done.failed],
+            }
             told = {how: [_as_json(each) for each in those] for how, those in ended.items()}
             self.stdout.write(json.dumps(told, indent=2))
+            check(done)
             return
-        for promotion in done.expired:
-            self.stdout.write(f"{promotion}: nobody promoted it in time.")
-        for promotion in done.rejected:
-            self.stdout.write(f"{promotion}: {promotion.reason}.")
-        self.stdout.write(f"{len(done.expired)} expired, {len(done.rejected)} rejected.")
+        report(done, self.stdout)
 
 
 def _as_json(promotion: Promotion) -> dict[str, object]:
