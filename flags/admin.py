@@ -85,9 +85,9 @@ class DeclaredFlagAdmin(ReadOnlyAdmin):
         }
 
     def _refuse_stale_or_malformed(self, request: ConsoleRequest) -> HttpResponse | None:
-        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        if not all(_PK.fullmatch(pk) for pk in selected):
-            return refuse(request, 400, "The selection was not understood. Nothing was changed.")
+        refusal = refuse_selection(request)
+        if refusal is not None:
+            return refusal
         drawn = request.POST.get("env", request.active_env)
         if drawn != request.active_env:
             return refuse(request, 409, str(not_active(drawn, request.active_env)))
@@ -170,6 +170,14 @@ class DeclaredFlagAdmin(ReadOnlyAdmin):
         if result.already:
             messages.info(request, f"{_count(result.already)} {now} already.")
         tell_refusals(request, result)
+
+
+def refuse_selection(request: HttpRequest) -> HttpResponse | None:
+    """The refusal of a selection that no page of ours sends, if it is one."""
+    selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
+    if all(_PK.fullmatch(pk) for pk in selected):
+        return None
+    return refuse(request, 400, "The selection was not understood. Nothing was changed.")
 
 
 def tell_refusals(request: HttpRequest, result: bulk.BulkResult) -> None:

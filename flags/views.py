@@ -22,7 +22,7 @@ from accounts.http import (
     safe_next,
     see_other,
 )
-from audit.sentences import sentence
+from audit.sentences import sentence_html
 from flags import break_glass, config_vars, policy
 from flags.errors import UndeclaredFlag
 from flags.gate import closed_gate
@@ -80,7 +80,7 @@ def flag_page(request: ConsoleRequest, key: str) -> HttpResponse:
         "limits": LIMITS,
         "part": companion().section(state, request.actor),
         "timeline": read_timeline(key, timezone.now()),
-        "history": [(entry, sentence(entry)) for entry in flip_history(key)],
+        "history": [(entry, sentence_html(entry)) for entry in flip_history(key)],
     }
     return render_page(request, "flags/flag.html", context)
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.http import ConsoleRequest, refuse
 from audit.read_only import ReadOnlyAdmin
-from flags.admin import DeclaredFlagAdmin, tell_refusals
+from flags.admin import DeclaredFlagAdmin, refuse_selection, tell_refusals
 from flags.bulk import BulkResult
 from flags.models import DeclaredFlag
 from flags.refusals import FlipRefused
@@ -19,7 +19,7 @@ from promotions import bulk, policy
 from promotions.listing import OPEN_FIRST, Queue, StateFilter
 from promotions.models import Promotion
 from promotions.policy import Verb
-from promotions.showing import with_people
+from promotions.showing import show, with_people
 from promotions.standing import PROD, STAGING
 
 _TITLE = {Verb.MARK: "Mark for prod?", Verb.PROMOTE: "Promote to prod?"}
@@ -98,7 +98,7 @@ class PromotableFlagAdmin(Confirmed, DeclaredFlagAdmin):
         refusal = _refuse_environment(request, PROD)
         if refusal is not None or "plan" in request.POST:
             return refusal or self.take(request, Verb.PROMOTE)
-        planned = bulk.plan_promotions(_keys(flags), request.actor, timezone.now())
+        planned = bulk.plan_flags(_keys(flags), request.actor, timezone.now())
         return self.confirm(request, Verb.PROMOTE, planned)
 
 
@@ -128,6 +128,9 @@ class PromotionAdmin(Confirmed, ReadOnlyAdmin):
     def changelist_view(  # type: ignore[override]
         self, request: ConsoleRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        refusal = refuse_selection(request) if request.method == "POST" else None
+        if refusal is not None:
+            return refusal
         context = {"title": "Promotions", "is_popup": False, **(extra_context or {})}
         return super().changelist_view(request, context)
 
@@ -160,9 +163,8 @@ class PromotionAdmin(Confirmed, ReadOnlyAdmin):
     ) -> HttpResponse | None:
         if "plan" in request.POST:
             return self.take(request, Verb.PROMOTE)
-        keys = promotions.order_by("flag_key").values_list("flag_key", flat=True).distinct()
-        planned = bulk.plan_promotions(keys, request.actor, timezone.now())
-        return self.confirm(request, Verb.PROMOTE, planned)
+        chosen = show(list(promotions.order_by("flag_key", "id")), request.actor, timezone.now())
+        return self.confirm(request, Verb.PROMOTE, bulk.plan_promotions(chosen))
 
 
 def _keys(flags: QuerySet[DeclaredFlag]) -> list[str]:

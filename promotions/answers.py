@@ -9,7 +9,6 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 
 from accounts.http import ConsoleRequest, refuse, render_page, safe_next, see_other
 from flags.errors import UndeclaredFlag
@@ -17,10 +16,11 @@ from flags.history import changes_of
 from flags.layers import word
 from flags.refusals import ElevationRequired, FlipRefused
 from flags.rows import Row, row_of
-from flags.state import read_state
+from flags.state import read_state, read_states
 from promotions.models import MAX_REASON_LENGTH, Promotion, State
 from promotions.showing import show, with_people
 from promotions.spans import brief
+from promotions.standing import PROD
 from promotions.story import story_of
 
 # Where each state stands in the diagram: its left and upper edge.
@@ -31,6 +31,8 @@ _DIAGRAM = (
     (State.REJECTED, 22, 118),
     (State.EXPIRED, 232, 118),
 )
+# The session's key for a phrase that was typed: [promotion, text].
+_TYPED = "promotion_phrase"
 _OURS = ("/console/flags", "/console/promotions")
 
 
@@ -42,17 +44,25 @@ def page(
     if promotion is None:
         return no_such(request, pk)
     (shown,) = show([promotion], request.actor, timezone.now())
-    prod = shown.standing.prod
+    prod = read_states(PROD, [promotion.flag_key]).get(promotion.flag_key)
     context = {
         "title": f"{promotion.flag_key} {word(promotion.value)} → prod",
         "shown": shown,
         "typed": typed,
         "max_reason": MAX_REASON_LENGTH,
+        "prod": prod,
         "prod_change": changes_of([prod]).get(prod.key) if prod else None,
         "story": story_of(promotion),
         "states": _DIAGRAM,
     } | context
     return render_page(request, "promotions/promotion.html", context, status)
+
+
+def what_was_typed(request: ConsoleRequest, pk: int) -> str:
+    """What this operator typed as the phrase before the page was left for a code, once."""
+    if request.session.get(_TYPED, [None])[0] != pk:
+        return ""
+    return str(request.session.pop(_TYPED)[1])
 
 
 def no_such(request: ConsoleRequest, pk: int) -> HttpResponse:
@@ -87,10 +97,12 @@ def _notice(promotion: Promotion) -> str:
 def refused(request: ConsoleRequest, pk: int, refusal: FlipRefused) -> HttpResponse:
     """A step that was not taken: why, and how the promotion stands now."""
     typed = request.POST.get("confirm", "")
-    query = f"?{urlencode({'confirm': typed})}" if typed else ""
-    here = f"{reverse('admin:promotion', args=[pk])}{query}"
+    here = reverse("admin:promotion", args=[pk])
     again = f"{here}#promote" if isinstance(refusal, ElevationRequired) else ""
     if not request.htmx:
+        if typed:
+            # Not in the address: a link that brings the phrase along would type it for others.
+            request.session[_TYPED] = [pk, typed]
         return page(
             request,
             pk,

@@ -68,18 +68,25 @@ def _plan_mark(staging: FlagState, prod: FlagState | None, has_open: bool) -> Pl
     return planned(words=words, seen=staging.seen)
 
 
-def plan_promotions(keys: Iterable[str], actor: Actor, now: datetime) -> list[Planned]:
+def plan_flags(keys: Collection[str], actor: Actor, now: datetime) -> list[Planned]:
     """What promoting the open promotions of these flags would do. Writes nothing."""
-    keys = list(keys)
-    found = with_people().filter(state__in=OPEN, flag_key__in=keys).order_by("flag_key")
+    found = with_people().filter(state__in=OPEN, flag_key__in=keys)
     shown = {each.promotion.flag_key: each for each in show(list(found), actor, now)}
-    return [_plan_promotion(key, shown.get(key)) for key in keys]
+    none = "It has no open promotion."
+    return [
+        _plan_promotion(shown[key]) if key in shown else Planned(key, None, refusal=none)
+        for key in keys
+    ]
 
 
-def _plan_promotion(key: str, shown: Shown | None) -> Planned:
-    if shown is None:
-        return Planned(key, None, refusal="It has no open promotion: mark it on staging first.")
-    planned = functools.partial(Planned, key, shown.standing.risk)
+def plan_promotions(chosen: Iterable[Shown]) -> list[Planned]:
+    """What promoting these very promotions would do. Writes nothing."""
+    return [_plan_promotion(shown) for shown in chosen]
+
+
+def _plan_promotion(shown: Shown) -> Planned:
+    risk = shown.standing.risk if shown.is_open else None
+    planned = functools.partial(Planned, shown.promotion.flag_key, risk)
     prod = shown.standing.prod
     if shown.obstacle or prod is None:
         return planned(refusal=shown.obstacle)

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from accounts.http import ConsoleRequest
@@ -37,5 +37,9 @@ class StateFilter(admin.SimpleListFilter):
             return queryset
         if self.value() not in ("open", *State.values):
             raise IncorrectLookupParameters
+        # As the rows show it: one whose time is over is expired, noted or not.
+        is_over = Q(state__in=OPEN, expires_at__lte=timezone.now())
+        if self.value() == State.EXPIRED:
+            return queryset.filter(Q(state=State.EXPIRED) | is_over)
         states = OPEN if self.value() == "open" else (self.value(),)
-        return queryset.filter(state__in=states)
+        return queryset.filter(~is_over, state__in=states)

@@ -61,6 +61,8 @@ def _markable(key: str, seen: str) -> tuple[FlagState, FlagState]:
     staging = read_state(key, STAGING)
     check_served(STAGING)
     check_db_layer()
+    if Promotion.objects.open().filter(flag_key=key).exists():
+        raise _already(key)
     if seen and staging.seen != seen:
         now = f"it is {word(staging.value)} in {STAGING} now"
         raise StateMoved(f"It was changed meanwhile: {now}. Nothing was marked.", staging)
@@ -108,6 +110,8 @@ def _enter(staging: FlagState, risk: Risk, marker: User, now: datetime) -> Promo
                 staging_change_id=cast(UUID, _version(staging)),
             )
     except IntegrityError:
-        raise PromotionRefused(
-            f"{staging.key} has an open promotion already. Nothing was marked."
-        ) from None
+        raise _already(staging.key) from None
+
+
+def _already(key: str) -> PromotionRefused:
+    return PromotionRefused(f"{key} has an open promotion already. Nothing was marked.")

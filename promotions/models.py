@@ -101,6 +101,7 @@ class Promotion(models.Model):
                 | Q(
                     state=State.PROMOTED,
                     promoted_by__isnull=False,
+                    promoted_at__isnull=False,
                     promoted_at__gte=F("soak_ends_at"),
                     prod_change_id__isnull=False,
                 ),

@@ -22,7 +22,7 @@ from promotions.models import MAX_REASON_LENGTH, Promotion, State
 from promotions.policy import Verb
 from promotions.refusals import PromotionRefused, ReasonNeeded
 from promotions.settling import lock_staging, note, settle, swap
-from promotions.standing import PROD, Standing, ending, stand, undeclared
+from promotions.standing import PROD, Standing, ending, stand
 
 
 def approve(pk: int, *, actor: Actor, now: datetime | None = None) -> Promotion:
@@ -37,9 +37,8 @@ def approve(pk: int, *, actor: Actor, now: datetime | None = None) -> Promotion:
         promotion = at.promotion
         if promotion.state != State.PENDING:
             raise PromotionRefused(f"It is {promotion.state} already. Nothing was changed.")
-        blocked = undeclared(promotion.flag_key, at.staging, at.prod)
-        if blocked:
-            raise PromotionRefused(f"{blocked} Nothing was changed.")
+        if at.undeclared:
+            raise PromotionRefused(f"{at.undeclared} Nothing was changed.")
         policy.check_four_eyes(actor, promotion)
         _approve(promotion, actor, now)
     return promotion

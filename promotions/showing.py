@@ -85,7 +85,11 @@ class Shown:
     @property
     def may_approve(self) -> bool:
         is_pending = self.is_open and self.promotion.state == State.PENDING
-        return is_pending and policy.may_approve(self.actor, self.promotion)
+        return (
+            is_pending
+            and not self.standing.undeclared
+            and policy.may_approve(self.actor, self.promotion)
+        )
 
     @property
     def may_promote(self) -> bool:

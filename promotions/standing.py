@@ -10,7 +10,6 @@ from audit.ages import age
 from audit.models import AuditEntry
 from audit.sentences import sentence
 from flags.declarations import Risk
-from flags.errors import UndeclaredFlag
 from flags.history import answers_for
 from flags.layers import word
 from flags.models import Env, FeatureFlag
@@ -70,7 +69,13 @@ class Standing:
             return f"The soak is not over: {brief(left)} left."
         if promotion.four_eyes and promotion.state == State.PENDING:
             return "It needs four eyes: another superadmin than the one who marked it approves it."
-        return undeclared(promotion.flag_key, self.staging, self.prod) or self._prod_obstacle()
+        return self.undeclared or self._prod_obstacle()
+
+    @property
+    def undeclared(self) -> str:
+        """Why an open promotion of a flag that one of the releases does not know is blocked."""
+        missing = undeclared(self.promotion.flag_key, self.staging, self.prod)
+        return f"{missing} Declare it again, or reject this promotion." if missing else ""
 
     def _prod_obstacle(self) -> str:
         promotion, prod = self.promotion, self.prod
@@ -87,10 +92,10 @@ class Standing:
 
 
 def undeclared(key: str, staging: FlagState | None, prod: FlagState | None) -> str:
-    """Why a flag that one of the releases does not know stays where it is; "" if both know it."""
+    """Which of the releases does not know the flag, as a sentence; "" if both know it."""
     for env, state in ((STAGING, staging), (PROD, prod)):
         if state is None:
-            return f"{UndeclaredFlag(key, env)} Its release does not know the flag."
+            return f"{key} is not declared in {env}: the release there does not know it."
     return ""
 
 

@@ -32,7 +32,7 @@ def queue(request: ConsoleRequest) -> HttpResponse:
 @flag_view("GET")
 def promotion_page(request: ConsoleRequest, pk: int) -> HttpResponse:
     """GET /console/promotions/<id>: where it stands, its whole story, its steps."""
-    return answers.page(request, pk, typed=request.GET.get("confirm", ""))
+    return answers.page(request, pk, typed=answers.what_was_typed(request, pk))
 
 
 @flag_view("POST", page=FLAGS_PAGE)
@@ -80,6 +80,8 @@ def promote(request: ConsoleRequest, pk: int) -> HttpResponse:
     `env` and `seen`, of prod as drawn, are heeded where they are given.
     """
     env, seen, confirm = (request.POST.get(name, "") for name in ("env", "seen", "confirm"))
+    if (env and env not in settings.ENVIRONMENTS) or (seen and not is_seen_token(seen)):
+        return refuse(request, 400, "'env' or 'seen' was not understood. Nothing was promoted.")
 
     def act() -> Promotion:
         policy.check_role(request.actor, Verb.PROMOTE)

@@ -2,14 +2,15 @@
 (function () {
   "use strict";
 
-  // The words are those of promotions/showing.py.
-  const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  // The words are those of promotions/spans.py.
+  const units = [[86400, "d", 2], [3600, "h", 1], [60, "min", 1], [1, "s", 1]];
 
   function brief(seconds) {
     let rest = seconds < 60 ? seconds : Math.ceil(seconds / 60) * 60;
     const parts = [];
     units.forEach(function (unit) {
-      const count = Math.floor(rest / unit[0]);
+      const whole = Math.floor(rest / unit[0]);
+      const count = whole >= unit[2] ? whole : 0;
       rest -= count * unit[0];
       if (count || parts.length) { parts.push([count, unit[1]]); }
     });
@@ -18,13 +19,13 @@
   }
 
   // Counted by the browser's own clock from the seconds that the page was drawn with: the wall
-  // clocks of browser and server may differ.
+  // clocks of browser and server may differ. The wall clock, since a laptop may sleep meanwhile.
   const ends = new WeakMap();
 
   function advance() {
     document.querySelectorAll("[data-soak-left]").forEach(function (soak) {
-      if (!ends.has(soak)) { ends.set(soak, performance.now() + Number(soak.dataset.soakLeft) * 1000); }
-      const left = Math.max(0, Math.ceil((ends.get(soak) - performance.now()) / 1000));
+      if (!ends.has(soak)) { ends.set(soak, Date.now() + Number(soak.dataset.soakLeft) * 1000); }
+      const left = Math.max(0, Math.ceil((ends.get(soak) - Date.now()) / 1000));
       const words = soak.querySelector(".soak-words");
       soak.querySelector("progress").value = Number(soak.dataset.soak) - left;
       if (left) {

@@ -113,8 +113,8 @@ def test_a_low_risk_flag_is_marked_and_promoted_in_its_row(visit, console, scrip
     toggle(page, LOW).click()
     expect_row(page, LOW, "on", "db")
     _click(page, mark_button(page, LOW), scripts)
-    expect(part(page, LOW)).to_contain_text(re.compile(r"soaking, (1 d|23 h 59 min) left"))
-    expect(page.get_by_text("marked on for prod: it soaks 1 d")).to_be_visible()
+    expect(part(page, LOW)).to_contain_text(re.compile(r"soaking, (24 h|23 h 59 min) left"))
+    expect(page.get_by_text("marked on for prod: it soaks 24 h")).to_be_visible()
     expect(part(page, LOW)).to_be_in_viewport()
 
     leave(console, LOW)

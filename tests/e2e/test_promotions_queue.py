@@ -121,7 +121,7 @@ def test_many_are_marked_and_then_promoted_through_the_confirmation(visit, conso
     switch_to(page, "prod")
     _confirm(page, (LOW, OTHER, HIGH), "Promote to prod")
     expect(page.locator(f"[data-plan={OTHER}]")).to_contain_text("off → on in prod; no soak")
-    expect(page.locator(f"[data-plan={LOW}]")).to_contain_text("off → on in prod; soaked 1 d")
+    expect(page.locator(f"[data-plan={LOW}]")).to_contain_text("off → on in prod; soaked 24 h")
     expect(page.locator(f"[data-refused={HIGH}]")).to_contain_text("High risk is not promoted with")
     page.get_by_role("button", name="Promote 2 flags to prod").click()
     expect_said(page.locator(".messagelist"), "2 flags promoted to prod.")

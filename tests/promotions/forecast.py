@@ -56,9 +56,11 @@ def mark(world: World, flag: str, who: Who, view: Any) -> Answers:
     world.settle(world.open_course(flag))
     if not world.layer:
         yield DbLayerOff
+    if world.open_course(flag):
+        yield PromotionRefused
     if view is not None and view != world.view(flag, STAGING):
         yield StateMoved
-    if world.seats[flag, PROD].declared is None or world.open_course(flag):
+    if world.seats[flag, PROD].declared is None:
         yield PromotionRefused
     if world.is_set_to(flag, PROD, world.value(flag, STAGING)):
         yield PromotionRefused

@@ -191,7 +191,7 @@ class Interleavings(Stage):
         self.world.now += step
         if tick == "settle":
             settle_all(self.world.now)
-            self.world.settle(*self.world.courses)
+            self.world.sweep()
         elif tick == "seal":
             verification = Verification()
             assert sum(verification.run()) == verification.total

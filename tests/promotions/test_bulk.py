@@ -111,11 +111,11 @@ class TestPromoting:
                 browser, "promote", [LOW, OTHER, HIGH, MEDIUM, "raptor_rate_limits"], "prod"
             )
         told = text_of(page)
-        assert "off → on in prod; soaked 1 d, approved by this very click" in told
+        assert "off → on in prod; soaked 24 h, approved by this very click" in told
         for key in (HIGH, MEDIUM, "raptor_rate_limits"):
             assert f'data-refused="{key}"' in text(page)
         assert "High risk is not promoted with others" in told
-        assert "The soak is not over: 1 d left" in told
+        assert "The soak is not over: 24 h left" in told
         assert "It has no open promotion" in told
         answer = browser.post(FLAGS, plan_on(page), follow=True)
         assert "2 flags promoted to prod." in text_of(answer)
@@ -133,6 +133,26 @@ class TestPromoting:
         assert "1 flag promoted to prod." in text_of(answer)
         assert f"{LOW}: It was rejected by alice" in text_of(answer)
         assert Promotion.objects.get(flag_key=OTHER).state == State.PROMOTED
+
+    def test_in_the_queue_the_very_ones_that_were_chosen(self, browser, alice):
+        """And not another promotion of the same flag, the other way round perhaps."""
+        (first,) = due(alice, LOW)
+        turn(LOW, "prod", True, alice)
+        turn(LOW, "staging", False, alice)
+        second = mark(LOW, actor=alice, now=timezone.now() - hours(73))
+        page = browser.post(QUEUE, {"action": "promote", "_selected_action": first.pk})
+        assert "was rejected by the system" in text_of(page)
+        with nothing_written():
+            browser.post(QUEUE, plan_on(page))
+        second.refresh_from_db()
+        assert second.state == State.PENDING
+
+    @pytest.mark.parametrize("pk", ["abc", "\x00", "9" * 30, "-1", "1.5", ""])
+    def test_a_selection_that_no_page_sends(self, browser, alice, pk):
+        due(alice, LOW)
+        with nothing_written():
+            answer = browser.post(QUEUE, {"action": "promote", "_selected_action": pk})
+        assert answer.status_code == 400
 
     def test_prods_value_moved_since_the_plan(self, browser, alice):
         due(alice, LOW)

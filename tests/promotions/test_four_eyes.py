@@ -80,6 +80,7 @@ def test_the_database_refuses_what_the_service_would(alice, erin, settings):
     by(promotion, **promoted)
     approval = {"approved_at": START, "approved_by": erin.user}
     by(promotion, **promoted | approval | {"promoted_at": START})
+    by(promotion, **promoted | approval | {"promoted_at": None})
     by(promotion, **promoted | approval | {"prod_change_id": None})
     by(promotion, state=State.REJECTED, rejected_at=DUE)
     by(promotion, state=State.EXPIRED)

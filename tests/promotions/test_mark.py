@@ -84,6 +84,12 @@ class TestRefused:
         with nothing_written(), pytest.raises(PromotionRefused, match="has an open promotion"):
             mark(LOW, actor=alice, now=START)
 
+    def test_an_open_promotion_whose_mark_pinned_what_this_page_saw(self, alice):
+        seen = read_state(LOW, "staging").seen
+        mark(LOW, actor=alice, seen=seen, now=START)
+        with nothing_written(), pytest.raises(PromotionRefused, match="has an open promotion"):
+            mark(LOW, actor=alice, seen=seen, now=START)
+
     def test_not_declared_on_prod(self, alice):
         DeclaredFlag.objects.filter(env="prod", flag_key=LOW).delete()
         with nothing_written(), pytest.raises(PromotionRefused, match="not declared in prod"):

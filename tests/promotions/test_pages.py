@@ -1,16 +1,17 @@
 """The flag's row, the queue and a promotion's page, as operators see and click them."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from flags.models import FeatureFlag
+from flags.models import DeclaredFlag, FeatureFlag
 from promotions.marking import mark
 from promotions.models import Promotion, State
 from promotions.services import approve, reject
 from tests.codes import elevated_client
-from tests.conftest import client_of
+from tests.conftest import client_of, console_actor
 from tests.flags.outside import raw_update
 from tests.pages import FLAGS, HIGH, LOW, nothing_written, rows_of, text_of
 from tests.promotions.conftest import hours, story, turn
@@ -53,14 +54,14 @@ class TestMarking:
         assert answer.status_code == 200
         assert rows_of(answer)[LOW]["data-source"] == "db"
         assert f'data-promotion="{promotion.pk}" data-state="pending"' in answer.content.decode()
-        assert "soaking, 1 d left" in text_of(answer)
+        assert "soaking, 24 h left" in text_of(answer)
         assert "marked by alice" in text_of(answer)
 
     def test_without_javascript(self, browser):
         form = seen_on(browser.get(FLAGS)) | {"next": f"{FLAGS}?risk=low", "to": "on"}
         answer = browser.post(MARK, form)
         assert (answer.status_code, answer["Location"]) == (303, f"{FLAGS}?risk=low#flag-{LOW}")
-        assert f"{LOW}: marked off for prod: it soaks 1 d" in text_of(browser.get(FLAGS))
+        assert f"{LOW}: marked off for prod: it soaks 24 h" in text_of(browser.get(FLAGS))
 
     def test_from_a_page_that_is_out_of_date(self, browser, alice):
         form = seen_on(browser.get(FLAGS))
@@ -169,10 +170,14 @@ class TestHighRisk:
         with nothing_written():
             answer = browser.post(address, {"confirm": self.PHRASE})
         assert answer.status_code == 403
-        way = f"/console/elevate?next=%2Fconsole%2Fpromotions%2F{promotion.pk}%3Fconfirm%3Dpromote"
+        way = f"/console/elevate?next=%2Fconsole%2Fpromotions%2F{promotion.pk}%23promote"
         assert way in answer.content.decode()
-        back = browser.get(f"{QUEUE}/{promotion.pk}", {"confirm": self.PHRASE})
-        assert f'value="{self.PHRASE}"' in back.content.decode()
+        back = [browser.get(f"{QUEUE}/{promotion.pk}").content.decode() for _ in range(2)]
+        assert [f'value="{self.PHRASE}"' in page for page in back] == [True, False]
+
+    def test_no_link_types_the_phrase(self, browser, promotion):
+        page = browser.get(f"{QUEUE}/{promotion.pk}", {"confirm": self.PHRASE})
+        assert f'value="{self.PHRASE}"' not in page.content.decode()
 
     def test_with_both(self, superadmin, promotion):
         client = elevated_client(superadmin)
@@ -203,6 +208,44 @@ class TestQueue:
         promotion = since(alice, hours(2))
         page = browser.get(QUEUE, {"state": state}).content.decode()
         assert (f'id="promotion-{promotion.pk}"' in page) is shown
+
+    def test_by_state_one_whose_time_is_over_is_expired_noted_or_not(self, browser, alice):
+        row = f'id="promotion-{since(alice, hours(24 + 168)).pk}"'
+        shown = [
+            state
+            for state in ("open", "pending", "approved", "expired", "rejected")
+            if row in browser.get(QUEUE, {"state": state}).content.decode()
+        ]
+        assert shown == ["expired"]
+
+    @pytest.mark.parametrize(
+        ("query", "words"),
+        [({}, "Nothing was marked for prod yet"), ({"q": "zzz"}, "Nothing matches")],
+    )
+    def test_when_nothing_is_there(self, browser, query, words):
+        assert words in text_of(browser.get(QUEUE, query))
+
+    def test_a_row_that_was_drawn_before_prod_was_turned_by_hand(self, browser, alice):
+        promotion = since(alice, hours(25))
+        page = browser.get(QUEUE).content.decode()
+        seen = re.search(rf'name="seen" value="([^"]*)" form="step-{promotion.pk}"', page)
+        turn(LOW, "prod", True, alice)
+        turn(LOW, "prod", False, alice)
+        with nothing_written():
+            answer = browser.post(
+                f"{QUEUE}/{promotion.pk}/promote",
+                {"seen": seen[1]},
+                headers=htmx(f"promotion-{promotion.pk}"),
+            )
+        assert answer.status_code == 409
+        assert "it is off in prod now. Nothing was promoted" in text_of(answer)
+
+    @pytest.mark.parametrize("form", [{"env": "xx"}, {"seen": "x"}, {"seen": "db:zz:1"}])
+    def test_what_no_page_of_ours_sends(self, browser, alice, form):
+        promotion = since(alice, hours(25))
+        with nothing_written():
+            answer = browser.post(f"{QUEUE}/{promotion.pk}/promote", form)
+        assert answer.status_code == 400
 
     def test_a_state_that_is_none(self, browser):
         assert browser.get(QUEUE, {"state": "done"})["Location"] == f"{QUEUE}?e=1"
@@ -247,6 +290,12 @@ class TestQueue:
             browser.get(QUEUE)
         with django_assert_num_queries(21):
             browser.get(FLAGS)
+        for key in ("console_customer_notes", "console_order_search_v2", "raptor_async_exports"):
+            raw_update(0, key)
+        with django_assert_num_queries(13):
+            browser.get(QUEUE)
+        with django_assert_num_queries(22):
+            browser.get(FLAGS)
 
 
 class TestPage:
@@ -274,6 +323,28 @@ class TestPage:
         promotion = since(alice, hours(2))
         text = browser.get(f"{FLAGS}/{LOW}").content.decode()
         assert f'data-promotion="{promotion.pk}" data-state="pending"' in text
+
+    def test_a_reason_turns_no_text_around_but_its_own(self, browser, alice):
+        promotion = since(alice, hours(2))
+        reject(promotion.pk, actor=alice, reason="see \u202e 99-CNI")
+        text = browser.get(f"{QUEUE}/{promotion.pk}").content.decode()
+        for part in text.split("\u202e")[:-1]:
+            assert part.rfind("<bdi>") > part.rfind("</bdi>")
+
+    def test_what_became_of_prod_since(self, browser, alice, ops):
+        promotion = since(alice, hours(25))
+        browser.post(f"{QUEUE}/{promotion.pk}/promote")
+        turn(LOW, "prod", False, console_actor(ops), timezone.now())
+        told = text_of(browser.get(f"{QUEUE}/{promotion.pk}"))
+        assert "It turned console_billing on in prod" in told
+        assert "Prod now off (db), last change: bob" in told
+
+    def test_approve_is_not_offered_where_it_would_be_refused(self, browser, alice):
+        promotion = since(alice, hours(25))
+        DeclaredFlag.objects.filter(env="prod", flag_key=LOW).delete()
+        page = browser.get(f"{QUEUE}/{promotion.pk}")
+        assert f"{promotion.pk}/approve" not in page.content.decode()
+        assert "Declare it again, or reject this promotion" in text_of(page)
 
     def test_an_open_redirect_is_not_followed(self, browser, alice):
         promotion = since(alice, hours(2))

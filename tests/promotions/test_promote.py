@@ -11,6 +11,7 @@ from flags.state import read_state
 from promotions.models import Promotion, State
 from promotions.refusals import PhraseNeeded, PromotionRefused
 from promotions.services import approve, promote
+from promotions.standing import Standing
 from tests.conftest import console_actor
 from tests.pages import nothing_written
 from tests.promotions.conftest import HIGH, LOW, START, hours, marked, story, turn
@@ -64,7 +65,7 @@ def test_an_approved_one_keeps_its_approver(alice, erin):
 @pytest.mark.parametrize(
     ("when", "why"),
     [
-        (START, "soak is not over: 1 d left"),
+        (START, "soak is not over: 24 h left"),
         (DUE - hours(1) / 3600, "soak is not over: 1 s left"),
         (DUE + hours(168), "expired"),
     ],
@@ -96,6 +97,18 @@ def test_prods_value_moved_since_the_page_was_drawn(alice):
     turn(LOW, "prod", False, alice)
     with nothing_written(), pytest.raises(StateMoved, match="it is off in prod now"):
         promote(promotion.pk, actor=alice, seen=seen, now=DUE)
+
+
+@pytest.mark.parametrize("when", [DUE - hours(1), DUE + hours(168)], ids=["soaking", "expired"])
+@pytest.mark.parametrize("approved", [False, True])
+def test_the_swap_itself_looks_at_the_clock(alice, monkeypatch, when, approved):
+    promotion = marked(alice)
+    if approved:
+        approve(promotion.pk, actor=alice, now=START)
+    monkeypatch.setattr(Standing, "obstacle", lambda self, now: "")
+    monkeypatch.setattr(Standing, "is_open", lambda self, now: True)
+    with nothing_written(), pytest.raises(PromotionRefused, match="moved on meanwhile"):
+        promote(promotion.pk, actor=alice, now=when)
 
 
 def test_prod_has_the_value_already(alice):

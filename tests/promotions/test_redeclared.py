@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from flags import runtime
+from accounts.models import OperatorSession
+from flags import runtime, writing
 from flags.declarations import Risk
 from flags.models import DeclaredFlag, FeatureFlag
 from flags.refusals import ElevationRequired
 from promotions.models import State
 from promotions.refusals import PhraseNeeded, PromotionRefused
 from promotions.services import approve, promote, reject
+from tests.codes import elevated_client
 from tests.pages import HIGH, LOW, nothing_written
 from tests.promotions.conftest import START, hours, marked
 
@@ -68,6 +70,24 @@ def test_a_risk_that_one_release_lowered_is_high_still(alice, redeclared):
     redeclared(HIGH, risk=Risk.LOW)
     with nothing_written(), pytest.raises(ElevationRequired):
         promote(promotion.pk, actor=alice, now=DUE)
+
+
+def test_an_elevation_that_ends_meanwhile_takes_it_back(superadmin, alice, redeclared, monkeypatch):
+    """Whichever of the two releases says that the risk is high."""
+    promotion = marked(alice)
+    redeclared(LOW, risk=Risk.HIGH)
+    elevated_client(superadmin)
+    session = OperatorSession.objects.get(user=superadmin)
+    actor = replace(alice, elevated=True, session_id=session.pk)
+    swap = writing._swap
+
+    def swap_and_drop(*arguments):
+        OperatorSession.objects.update(elevated_at=None)
+        return swap(*arguments)
+
+    monkeypatch.setattr(writing, "_swap", swap_and_drop)
+    with nothing_written(), pytest.raises(ElevationRequired):
+        promote(promotion.pk, actor=actor, confirm=f"promote {LOW} to prod", now=DUE)
 
 
 def test_a_changed_default_changes_nothing_the_value_is_pinned(alice, redeclared):

@@ -5,7 +5,8 @@ from io import StringIO
 
 import pytest
 import time_machine
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from audit.models import AuditEntry
@@ -13,6 +14,7 @@ from flags.models import FeatureFlag
 from flags.reconcile import look, reconcile
 from flags.services import flip
 from flags.state import read_state
+from promotions import settling
 from promotions.marking import mark
 from promotions.models import Promotion, State
 from promotions.refusals import PromotionRefused
@@ -100,6 +102,59 @@ def test_raw_sql_on_staging_rejects_it_at_the_next_touch(alice, change, words, t
     assert state == State.REJECTED
     assert words in reason
     assert not FeatureFlag.objects.filter(env="prod").exists()
+
+
+def test_the_reason_names_the_change_that_broke_it(alice):
+    promotion = marked(alice)
+    raw_update(0)
+    turn(LOW, "staging", True, alice, START + hours(1))
+    assert "turned console_billing off in staging by SQL" in state_of(promotion)[1]
+
+
+class TestDatabaseLayerOff:
+    """On staging's own deployment: its rows have no effect there, so the value does not hold."""
+
+    @pytest.fixture
+    def promotion(self, alice, settings):
+        promotion = marked(alice)
+        settings.FLAG_CONSOLE_FEATURE_FLAGS_DB = False
+        return promotion
+
+    def test_the_scheduler_ends_it(self, promotion):
+        assert settle_all(START + hours(1)).rejected == [promotion]
+        assert "its database layer was turned off" in state_of(promotion)[1]
+
+    def test_not_where_the_config_var_says_the_same(self, promotion, monkeypatch):
+        monkeypatch.setenv("FLAG_CONSOLE_BILLING", "1")
+        assert settle_all(START + hours(1)).rejected == []
+
+    def test_not_from_prods_deployment(self, promotion, settings):
+        settings.CONSOLE_ENV = "prod"
+        assert settle_all(START + hours(1)).rejected == []
+
+    def test_a_step_is_refused_and_writes_nothing(self, alice, promotion):
+        with nothing_written(), pytest.raises(PromotionRefused, match="database layer is off"):
+            promote(promotion.pk, actor=alice, now=DUE)
+
+
+def test_one_that_the_database_fails_holds_up_no_other(alice, monkeypatch):
+    long_ago = timezone.now() - hours(24 + 168)
+    failing = marked(alice, now=long_ago)
+    other = marked(alice, "console_customer_notes", long_ago)
+    expire = settling._expire
+
+    def fail(promotion, now):
+        if promotion == failing:
+            raise OperationalError("deadlock detected")
+        return expire(promotion, now)
+
+    monkeypatch.setattr(settling, "_expire", fail)
+    with pytest.raises(CommandError, match="deadlock detected"):
+        call_command("tick", stdout=StringIO())
+    assert [state_of(each)[0] for each in (failing, other)] == [State.PENDING, State.EXPIRED]
+    monkeypatch.setattr(settling, "_expire", expire)
+    call_command("tick", stdout=StringIO())
+    assert state_of(failing)[0] == State.EXPIRED
 
 
 def test_it_must_be_marked_anew_with_a_soak_of_its_own(alice):

@@ -169,6 +169,16 @@ class World:
                 course.state = ending
                 self.told.append((course.flag, ending, "system"))
 
+    def sweep(self) -> None:
+        """The scheduler's round. It notices, too, that staging does without its rows."""
+        for course in self.courses:
+            self.settle(course)
+            if not course.is_open or self.layer or not self.seats[course.flag, STAGING].declared:
+                continue
+            if self.value(course.flag, STAGING) != course.value:
+                course.state = State.REJECTED
+                self.told.append((course.flag, State.REJECTED, "system"))
+
     def mark(self, flag: str, who: Who) -> Course:
         """Staging's value enters the queue, pinned if it has no row."""
         seat = self.seats[flag, STAGING]
