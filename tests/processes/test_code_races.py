@@ -14,7 +14,8 @@ from accounts.models import OperatorSession, RecoveryCode, User
 from audit.models import AuditEntry
 from tests.codes import DROP, ELEVATE, code_of, wrong_code
 from tests.conftest import PASSWORD, console_actor
-from tests.processes.server import manage, web_server
+from tests.processes.operators import make_operator
+from tests.processes.server import web_server
 from tests.processes.session import Answer, Session
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,7 +31,7 @@ USED = "code was used already"
 @pytest.fixture
 def sessions(declared):
     """Eight sessions of one enrolled operator, on one server."""
-    manage("create_operator", "erin", "--role", "ops", "--totp", OPERATOR_PASSWORD=PASSWORD)
+    make_operator("erin", "ops", totp=True)
     with web_server(workers=4) as base, ThreadPoolExecutor(SESSIONS) as threads:
         yield list(threads.map(lambda _: Session(base, "erin", PASSWORD), range(SESSIONS)))
 

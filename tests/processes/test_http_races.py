@@ -8,7 +8,8 @@ import pytest
 
 from audit.models import AuditEntry
 from tests.conftest import PASSWORD
-from tests.processes.server import manage, web_server
+from tests.processes.operators import make_operator
+from tests.processes.server import web_server
 from tests.processes.session import Answer, Session, drawn_row
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,7 +22,7 @@ ROUNDS = 12
 @pytest.fixture
 def sessions(declared):
     """Eight sessions of one operator, on one server."""
-    manage("create_operator", "erin", "--role", "ops", OPERATOR_PASSWORD=PASSWORD)
+    make_operator("erin", "ops")
     with web_server(workers=4) as base:
         yield [Session(base, "erin", PASSWORD) for _ in range(SESSIONS)]
 

@@ -10,7 +10,8 @@ from flags.models import FeatureFlag
 from tests.codes import code_of, enrolled
 from tests.conftest import PASSWORD
 from tests.pages import HIGH, flip_form, flip_url
-from tests.processes.server import manage, web_server
+from tests.processes.operators import make_operator
+from tests.processes.server import web_server
 from tests.processes.session import Session
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def elevated(declared):
     """An elevated superadmin's session on a real server."""
-    manage("create_operator", "erin", "--role", "superadmin", OPERATOR_PASSWORD=PASSWORD)
+    make_operator("erin", "superadmin")
     device = enrolled(User.objects.get(username="erin"))
     with web_server(workers=1) as base:
         session = Session(base, "erin", PASSWORD)

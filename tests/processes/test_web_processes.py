@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.conftest import PASSWORD
+from tests.processes.operators import make_operator
 from tests.processes.outage import outage
-from tests.processes.server import manage, web_server
+from tests.processes.server import web_server
 from tests.processes.session import Session
 
 KEY = "console_billing"
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def operator(declared) -> str:
     """Someone who can sign in: made by the command, because tests hash passwords differently."""
-    manage("create_operator", "erin", "--role", "ops", OPERATOR_PASSWORD=PASSWORD)
+    make_operator("erin", "ops")
     return "erin"
 
 

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from tests.conftest import PASSWORD
-from tests.processes.server import manage, web_server
+from tests.processes.operators import make_operator
+from tests.processes.server import web_server
 from tests.processes.session import Session, drawn_row
 from tests.sizes import size
 from tests.soak.story import (
@@ -88,7 +89,7 @@ def wait_for_answers(operators: list[Operator], number: int, seconds: float = 60
 
 
 def test_killed_web_workers_leave_nothing_half_done(declared, tmp_path):
-    manage("create_operator", "erin", "--role", "ops", OPERATOR_PASSWORD=PASSWORD)
+    make_operator("erin", "ops")
     chance = random.Random(KILLS)
     with web_server(workers=2) as base:
         operators = [Operator(base, key) for key in KEYS]
