@@ -20,6 +20,7 @@ from accounts.models import User
 from audit.actor import Actor, Channel
 from flags.services import flip
 from flags.state import read_state
+from promotions.marking import mark
 
 def flipped(name, key, env, value, hours):
     actor = Actor(Channel.CONSOLE, name, User.objects.get(username=name))
@@ -31,7 +32,12 @@ flipped("alice", "raptor_async_exports", "prod", True, 46)
 flipped("alice", "console_billing", "staging", True, 20)
 flipped("bob", "console_order_search_v2", "staging", False, 6)
 flipped("bob", "email_digest_weekly", "prod", True, 5)
-flipped("alice", "checkout_address_lookup", "staging", True, 3)
+flipped("alice", "checkout_address_lookup", "staging", True, 30)
+
+# One that is due, and one that soaks.
+alice = Actor(Channel.CONSOLE, "alice", User.objects.get(username="alice"))
+for key, hours in ("checkout_address_lookup", 25), ("console_billing", 17.5):
+    mark(key, actor=alice, now=timezone.now() - timedelta(hours=hours))
 """
 
 

@@ -10,7 +10,7 @@ import pytest
 from accounts.roles import Role
 from tests.conftest import make_user
 from tests.processes.server import program
-from tests.sizes import size
+from tests.sizes import LONG, size
 from tests.soak.promotion_story import (
     CHANGED,
     Round,
@@ -131,6 +131,7 @@ def test_one_of_two_wins_and_the_other_is_told(declared, tmp_path, kinds, rounds
     assert odd == [], "\n".join(odd)
     assert_the_story_is_whole(told_changes())
     assert_each_promotion_is_told_once(steps)
-    # A race that the same side wins every time would show little.
-    rare = {kind: won for kind, won in winners.items() if min(won.values()) < size(1, rounds // 10)}
-    assert rare == {} and {len(won) for won in winners.values()} == {2}
+    if LONG:
+        # A race that the same side wins every time would show little. In a few rounds it may.
+        rare = {kind: won for kind, won in winners.items() if min(won.values()) < rounds // 10}
+        assert rare == {} and {len(won) for won in winners.values()} == {2}
