@@ -132,8 +132,9 @@ def last_changes(rows: Iterable[FeatureFlag]) -> dict[str, LastChange]:
 
 def answers_for(entry: AuditEntry | None, version: UUID) -> bool:
     """Whether this audit row is of an operator who reconciled the value of `version`."""
-    is_answer = entry is not None and entry.action == RECONCILED
-    return is_answer and entry is not None and entry.context.get("reconciled_change") == version.hex
+    if entry is None or entry.action != RECONCILED:
+        return False
+    return bool(entry.context.get("reconciled_change") == version.hex)
 
 
 def _told(entry: AuditEntry) -> tuple[Any, ...]:

@@ -217,6 +217,12 @@ def _fresh_row(request: ConsoleRequest, key: str, env: str, refused: FlipRefused
     """The flag as it is now in the environment that the page shows, if this console shows it."""
     if isinstance(refused, StateMoved):
         return row_of(refused.state, request.actor)
+    return row_on_page(request, key, env)
+
+
+def row_on_page(request: ConsoleRequest, key: str, env: str) -> Row | None:
+    """The flag's row in the environment `env` that a page was drawn for, if this console shows it,
+    else in the active one. None where that one does not declare the flag."""
     shown = env if env in settings.CONSOLE_ENVIRONMENTS else request.active_env
     try:
         return row_of(read_state(key, shown), request.actor)

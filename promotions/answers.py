@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -11,12 +10,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.http import ConsoleRequest, refuse, render_page, safe_next, see_other
-from flags.errors import UndeclaredFlag
 from flags.history import changes_of
 from flags.layers import word
 from flags.refusals import ElevationRequired, FlipRefused
-from flags.rows import Row, row_of
-from flags.state import read_state, read_states
+from flags.state import read_states
+from flags.views import row_on_page
 from promotions.models import MAX_REASON_LENGTH, Promotion, State
 from promotions.showing import show, with_people
 from promotions.spans import brief
@@ -121,7 +119,7 @@ def refused(request: ConsoleRequest, pk: int, refusal: FlipRefused) -> HttpRespo
 
 def mark_refused(request: ConsoleRequest, key: str, env: str, refusal: FlipRefused) -> HttpResponse:
     """A mark that was refused: why, and the flag as it is now."""
-    row = _flag_row(request, key, env)
+    row = row_on_page(request, key, env)
     if not request.htmx or row is None:
         return refuse(request, refusal.status, str(refusal), row=row)
     row = replace(row, notice=str(refusal), refused=True)
@@ -135,7 +133,7 @@ def _row(
     """The row that the click was made in: the flag's, or the promotion's in the queue."""
     refused = "_refused" if how.get("refused") else ""
     is_queue = (request.htmx.target or "").startswith("promotion-")
-    row = None if is_queue else _flag_row(request, key, request.POST.get("env", ""))
+    row = None if is_queue else row_on_page(request, key, request.POST.get("env", ""))
     context: dict[str, Any] = {"drop_to": request.POST.get("next", "")}
     if row is not None:
         context["row"] = replace(row, **how)
@@ -148,12 +146,3 @@ def _row(
         context["shown"] = replace(shown, **how)
         template = f"promotions/{refused or '_promotion'}_row.html"
     return render(request, template, context, status=status)
-
-
-def _flag_row(request: ConsoleRequest, key: str, env: str) -> Row | None:
-    """The flag as it is now in the environment that the page shows, if this console shows it."""
-    try:
-        shown = env if env in settings.CONSOLE_ENVIRONMENTS else request.active_env
-        return row_of(read_state(key, shown), request.actor)
-    except UndeclaredFlag:
-        return None

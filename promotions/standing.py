@@ -51,8 +51,9 @@ class Standing:
         """Whether staging, as far as this deployment is staging's, does without the row, and has
         another value so."""
         at = self.staging
-        is_seen = at is not None and at.environment.is_own and not at.environment.db_layer
-        return is_seen and at is not None and at.value != self.promotion.value
+        if at is None or not at.environment.is_own or at.environment.db_layer:
+            return False
+        return at.value != self.promotion.value
 
     @property
     def risk(self) -> Risk:
