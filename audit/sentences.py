@@ -18,6 +18,12 @@ _SENTENCES = {
     "console.flag.promoted": "{actor} promoted {flag} {value} to prod",
     "console.flag.rejected": "{actor} rejected {flag} {value} for prod: {reason}",
     "console.flag.expired": "the promotion of {flag} {value} to prod expired",
+    "console.flags.declared": "release {release} changed the declared flags of {env}: added "
+    "{added}; changed {changed}; removed {removed}",
+    "console.config_var.seen": "the config var of {flag} is set {value} on {app} in {env}",
+    "console.config_var.removed": "the config var of {flag} was removed from {app} in {env}",
+    "console.config_var.set_by_hand": "{actor} set the config var of {flag} {value} in {env} by "
+    "the heroku CLI on {apps}",
     "console.break_glass.acknowledged": "{actor} acknowledged the break-glass flip of {flag} "
     "in {env} (claimed by {claimed_by})",
     "console.operator.created": "{actor} made the operator {target} ({role})",

@@ -5,6 +5,7 @@ The one module of the project that reads ``FLAG_`` from the environment. Plain P
 
 import logging
 import os
+import re
 from collections.abc import Iterable, Mapping
 
 logger = logging.getLogger(__name__)
@@ -12,11 +13,14 @@ logger = logging.getLogger(__name__)
 PREFIX = "FLAG_"
 SWITCH = "FLAG_CONSOLE_FEATURE_FLAGS_DB"
 """Turns the DB layer on. Never a flag, never declarable."""
+SWITCH_KEY = "console_feature_flags_db"
+"""Where config vars are told of by flag key, the switch's."""
 
 _WORDS = {
     **dict.fromkeys(("1", "true", "on", "yes"), True),
     **dict.fromkeys(("0", "false", "off", "no"), False),
 }
+_NAME = re.compile(PREFIX + "[A-Za-z0-9_]{1,100}")
 _warned: set[tuple[str, str]] = set()
 
 
@@ -28,6 +32,11 @@ def parse_bool(text: str) -> bool | None:
 def name_of(key: str) -> str:
     """The variable that speaks for flag `key`: ``FLAG_<UPPER_FLAG_KEY>``."""
     return PREFIX + key.upper()
+
+
+def key_of(name: str) -> str:
+    """The flag key that variable `name` speaks for; the reverse of `name_of`."""
+    return name.removeprefix(PREFIX).lower()
 
 
 def read(keys: Iterable[str], environ: Mapping[str, str] | None = None) -> dict[str, bool]:
@@ -49,6 +58,36 @@ def read(keys: Iterable[str], environ: Mapping[str, str] | None = None) -> dict[
         else:
             values[key] = value
     return values
+
+
+def switch_text(environ: Mapping[str, str] | None = None) -> str | None:
+    """What the switch of the DB layer is set to, None where it is not set."""
+    return (os.environ if environ is None else environ).get(SWITCH)
+
+
+def reported(
+    keys: Iterable[str], environ: Mapping[str, str] | None = None
+) -> dict[str, bool | None]:
+    """Those of the variables of `keys`, and of the switch, that are set; None: no boolean.
+
+    All that may be told of an environment: values as booleans, and of these names alone.
+    """
+    environ = os.environ if environ is None else environ
+    return {
+        key: parse_bool(environ[name_of(key)])
+        for key in (*keys, SWITCH_KEY)
+        if name_of(key) in environ
+    }
+
+
+def strays(keys: Iterable[str], environ: Mapping[str, str] | None = None) -> list[str]:
+    """The names of set ``FLAG_*`` variables that speak for none of `keys`, sorted.
+
+    The switch is never a stray. A name that no shell takes could be anything: it is left out.
+    """
+    environ = os.environ if environ is None else environ
+    known = {SWITCH, *map(name_of, keys)}
+    return sorted(name for name in environ if _NAME.fullmatch(name) and name not in known)
 
 
 def not_understood(keys: Iterable[str], environ: Mapping[str, str] | None = None) -> list[str]:

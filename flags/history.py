@@ -167,6 +167,16 @@ def _removals(keys: Collection[str], env: str) -> dict[str, LastChange]:
     return changes
 
 
+def latest_removals(keys: Collection[str]) -> dict[tuple[str, str], int]:
+    """The audit row of the latest removal of each flag's DB row, by flag key and environment."""
+    removals = _latest(channel=Channel.SQL).filter(payload__to=None)
+    return {
+        (entry.target_id, entry.payload["env"]): entry.pk
+        for entry in removals
+        if entry.target_id in keys and isinstance(entry.payload.get("env"), str)
+    }
+
+
 def _latest(**rare: str) -> QuerySet[AuditEntry]:
     """Of such rows, which are rare in the log, the latest about each flag in each environment.
 

@@ -9,8 +9,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from audit.actor import Actor
+from audit.ages import age
 from audit.services import audited
 from flags import policy
+from flags.heroku.reported import console_of
 from flags.layers import Source, word
 from flags.refusals import DbLayerOff, EnvironmentNotServed, StateMoved
 from flags.state import FlagState, read_state
@@ -113,6 +115,13 @@ def check_environment(env: str) -> None:
     check_served(env)
     if env == settings.CONSOLE_ENV:
         check_db_layer()
+        return
+    told = console_of(env)
+    if told is not None and not told.db_layer:
+        raise DbLayerOff(
+            f"The database layer is off in {env} (FLAG_CONSOLE_FEATURE_FLAGS_DB is not 1 there, as "
+            f"{told.app} reported {age(told.at)}): a row would change nothing, so none was written."
+        )
 
 
 def check_db_layer() -> None:

@@ -11,6 +11,7 @@ from django.conf import settings
 from flags import config_vars, runtime
 from flags.declarations import Declaration, Declarations, is_key
 from flags.errors import UndeclaredFlag
+from flags.heroku.reported import Reported, console_of
 from flags.layers import Resolution, Source, resolve
 from flags.models import DeclaredFlag, FeatureFlag
 
@@ -19,15 +20,17 @@ from flags.models import DeclaredFlag, FeatureFlag
 class Environment:
     """What this deployment knows of an environment besides its DB rows.
 
-    `config_vars` is None where they cannot be seen: ``FLAG_*`` variables and the YAML file answer
-    for the deployment's own environment alone; the other one's defaults are its declared rows. The
-    switch of the DB layer is such a variable, too: the other environment's counts as on.
+    ``FLAG_*`` variables and the YAML file answer for the deployment's own environment alone. The
+    other one's defaults are its declared rows, and its config vars are what its console reported
+    last (`told`); `config_vars` is None where it never did. The switch of the DB layer is such a
+    variable, too: not reported, it counts as on.
     """
 
     name: str
     declarations: Declarations
     config_vars: Mapping[str, bool] | None
     db_layer: bool
+    told: Reported | None = None
 
     @property
     def is_own(self) -> bool:
@@ -93,7 +96,21 @@ def environment(name: str, keys: Iterable[str] | None = None) -> Environment:
     if keys is not None:
         # PostgreSQL takes no NUL, and what is no key is declared nowhere.
         rows = rows.filter(flag_key__in=[key for key in keys if is_key(key)])
-    return Environment(name, {row.flag_key: row.declaration for row in rows}, None, db_layer=True)
+    declared = {row.flag_key: row.declaration for row in rows}
+    told = console_of(name)
+    if told is None:
+        return Environment(name, declared, None, db_layer=True)
+    return Environment(name, declared, told.values, db_layer=told.db_layer, told=told)
+
+
+def without_database(name: str) -> Environment:
+    """What is known of environment `name` while the database does not answer: of the deployment's
+    own its config vars and YAML, of the other one what this release's YAML declares."""
+    declared = runtime.declared()
+    is_own = name == settings.CONSOLE_ENV
+    told = config_vars.read(declared) if is_own else None
+    on = settings.FLAG_CONSOLE_FEATURE_FLAGS_DB if is_own else True
+    return Environment(name, declared, told, db_layer=on)
 
 
 def read_state(key: str, env: str) -> FlagState:

@@ -1,11 +1,12 @@
 """Writes what this deployment declares into `console_declared_flags`."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from django.db import transaction
 from django.utils import timezone
 
+from audit.actor import Actor
+from audit.services import audited, record
 from flags.declarations import Declarations
 from flags.models import DeclaredFlag
 
@@ -41,12 +42,29 @@ def plan_sync(declarations: Declarations, env: str) -> SyncPlan:
 
 
 def sync_flags(
-    declarations: Declarations, env: str, *, release: str, now: datetime | None = None
+    declarations: Declarations,
+    env: str,
+    *,
+    release: str,
+    actor: Actor | None = None,
+    now: datetime | None = None,
 ) -> SyncPlan:
-    """Make the declared rows of `env` equal to `declarations`. Returns what was changed."""
+    """Make the declared rows of `env` equal to `declarations`. Returns what was changed.
+
+    With an `actor` changes get an audit row: risk and soak rule who may flip what, and when.
+    """
     now = now or timezone.now()
-    with transaction.atomic():
+    with audited():
         plan = plan_sync(declarations, env)
+        if plan and actor:
+            record(
+                actor,
+                "console.flags.declared",
+                target_type="environment",
+                target_id=env,
+                payload={"env": env, "release": release, **asdict(plan)},
+                now=now,
+            )
         DeclaredFlag.objects.filter(env=env, flag_key__in=plan.removed).delete()
         DeclaredFlag.objects.bulk_create(
             [

@@ -26,6 +26,8 @@ from audit.sentences import sentence_html
 from flags import break_glass, config_vars, policy
 from flags.errors import UndeclaredFlag
 from flags.gate import closed_gate
+from flags.heroku.deprecation import lines
+from flags.heroku.table import unseen_apps
 from flags.history import flip_history
 from flags.layers import word
 from flags.models import DeclaredFlag
@@ -71,15 +73,19 @@ def flag_page(request: ConsoleRequest, key: str) -> HttpResponse:
         state = read_state(key, request.active_env)
     except UndeclaredFlag as error:
         return refuse(request, 404, str(error))
+    told, now = state.environment.told, timezone.now()
     context = {
         "title": key,
         "state": state,
+        "told_var": told.found.get(key) if told else None,
+        "var_lines": lines(now, key=key),
+        "unseen_apps": unseen_apps(),
         "row": row_of(state, request.actor),
         "config_var": config_vars.name_of(key),
         "config_var_is_ignored": bool(config_vars.not_understood([key])),
         "limits": LIMITS,
         "part": companion().section(state, request.actor),
-        "timeline": read_timeline(key, timezone.now()),
+        "timeline": read_timeline(key, now),
         "history": [(entry, sentence_html(entry)) for entry in flip_history(key)],
     }
     return render_page(request, "flags/flag.html", context)

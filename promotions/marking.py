@@ -80,7 +80,7 @@ def why_not_mark(staging: FlagState, prod: FlagState | None) -> str:
         return blocked
     if prod.is_set_to(staging.value):
         return f"Prod has it {word(staging.value)} already, by a database row."
-    if staging.source is not Source.DB and not staging.environment.is_own:
+    if staging.source is not Source.DB and staging.environment.config_vars is None:
         return (
             f"The config vars of {STAGING} cannot be seen from this console, so its value of "
             f"{staging.key} is not known. Flip it there first."

@@ -48,10 +48,10 @@ class Standing:
 
     @property
     def switched_off(self) -> bool:
-        """Whether staging, as far as this deployment is staging's, does without the row, and has
-        another value so."""
+        """Whether staging, as far as that is known here, does without the row, and has another
+        value so."""
         at = self.staging
-        if at is None or not at.environment.is_own or at.environment.db_layer:
+        if at is None or at.environment.db_layer:
             return False
         return at.value != self.promotion.value
 
@@ -89,6 +89,8 @@ class Standing:
             return f"This console does not change {PROD}: promote it on {PROD}'s own console."
         if not settings.FLAG_CONSOLE_FEATURE_FLAGS_DB:
             return "The database layer is off here (FLAG_CONSOLE_FEATURE_FLAGS_DB is not 1)."
+        if prod and not prod.environment.db_layer:
+            return f"The database layer is off in {PROD}, as its console reported."
         return ""
 
 

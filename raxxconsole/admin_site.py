@@ -54,6 +54,7 @@ class ConsoleAdminSite(admin.AdminSite):
         import promotions.urls
         from audit.models import AuditEntry
         from flags import reconcile_views, views
+        from flags.heroku.views import config_vars
         from raxxconsole.views import choose_environment
 
         any_operator = operator_view(methods=("GET",), permission=None)
@@ -72,6 +73,7 @@ class ConsoleAdminSite(admin.AdminSite):
             path(
                 "flags/<str:key>/reconcile", reconcile_views.reconcile_flag, name="reconcile_flag"
             ),
+            path("config-vars", config_vars, name="config_vars"),
             *promotions.urls.urlpatterns,
             path(
                 "break-glass/<int:pk>/acknowledge",

@@ -6,6 +6,7 @@ A value that is not understood stops the start and names its variable: a console
 
 import math
 import os
+import re
 from typing import Any
 
 import environ
@@ -16,7 +17,11 @@ from flags.config_vars import parse_bool
 
 def read_bool(name: str, *, default: bool) -> bool:
     """The boolean in variable `name`: 1/0, true/false, on/off, yes/no in any case."""
-    text = os.environ.get(name)
+    return understood_bool(name, os.environ.get(name), default=default)
+
+
+def understood_bool(name: str, text: str | None, *, default: bool) -> bool:
+    """The boolean that `text`, the value of variable `name`, says; `default` where it is None."""
     if text is None:
         return default
     value = parse_bool(text)
@@ -65,6 +70,32 @@ def read_list(name: str, *, default: tuple[str, ...]) -> list[str]:
     if text is None:
         return list(default)
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def read_apps(
+    name: str, environments: tuple[str, ...], *, default: tuple[str, ...]
+) -> dict[str, str]:
+    """Names of Heroku apps, comma-separated, each with its environment, in their order.
+
+    An app's name ends in its environment (``raxx-api-prod``), or it is said: ``raptor=prod``.
+    """
+    apps: dict[str, str] = {}
+    for text in read_list(name, default=default):
+        app, _, env = (part.strip() for part in text.partition("="))
+        env = env or app.rpartition("-")[2]
+        if env not in environments or not _APP.fullmatch(app):
+            raise ImproperlyConfigured(
+                f"{name}: {text!r} is not understood: give an app's name that ends in "
+                f"{' or '.join(f'-{each}' for each in environments)}, or NAME=ENVIRONMENT."
+            )
+        apps[app] = env
+    if not apps:
+        raise ImproperlyConfigured(f"{name} is set and names no app.")
+    return apps
+
+
+# What Heroku takes for a name; nothing that a shell would read as anything else.
+_APP = re.compile(r"[a-z][a-z0-9-]{1,60}")
 
 
 def read_number(

@@ -1,6 +1,7 @@
 """Settings of the console, all from the environment (docs/settings.md lists them)."""
 
 import os
+import socket
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from flags.config_vars import SWITCH
+from flags import config_vars
 from raxxconsole import environment, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -44,7 +45,9 @@ if CONSOLE_ENV not in CONSOLE_ENVIRONMENTS:
 FEATURE_FLAGS_FILE = BASE_DIR / environment.read_text(
     "FEATURE_FLAGS_FILE", default="flags/feature_flags.yaml"
 )
-FLAG_CONSOLE_FEATURE_FLAGS_DB = environment.read_bool(SWITCH, default=False)
+FLAG_CONSOLE_FEATURE_FLAGS_DB = environment.understood_bool(
+    config_vars.SWITCH, config_vars.switch_text(), default=False
+)
 # 30 s is the runbook's promise (section 1), so nobody may ask for more.
 FLAGS_TTL_SECONDS = environment.read_number("FLAGS_TTL_SECONDS", default=30, low=0.1, high=30)
 # Absolute, from the moment of the proof (runbook section 5).
@@ -64,6 +67,17 @@ PROMOTION_FOUR_EYES = environment.read_choice(
     "PROMOTION_FOUR_EYES", ("off", "high", "all"), default="off"
 )
 RELEASE = environment.read_text("HEROKU_RELEASE_VERSION", default="-")[:64]
+# Which app this is. A dyno that was not told (no dyno metadata) has a host name of its own at each
+# start, which would be a new app each time.
+APP_NAME = environment.read_text(
+    "HEROKU_APP_NAME", default="-" if "DYNO" in os.environ else socket.gethostname()
+)[:100]
+# Those that read FLAG_* variables, and their environments (runbook, "System").
+HEROKU_APPS = environment.read_apps(
+    "HEROKU_APPS",
+    ENVIRONMENTS,
+    default=("raxx-console-prod", "raxx-console-staging", "raxx-api-prod", "raxx-api-staging"),
+)
 
 # --- Django ------------------------------------------------------------------
 

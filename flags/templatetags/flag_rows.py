@@ -5,9 +5,11 @@ from typing import Any
 from django import template
 from django.contrib.admin.templatetags.admin_list import result_headers
 
+from flags.heroku.table import said
 from flags.listing import FlagChangeList
 
 register = template.Library()
+register.filter("config_var_value", said)
 
 
 @register.inclusion_tag("flags/_flag_table.html")

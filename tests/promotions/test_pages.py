@@ -286,15 +286,15 @@ class TestQueue:
         browser.get(QUEUE)
         for key in ("console_customer_notes", "console_order_search_v2", "raptor_async_exports"):
             since(alice, hours(25), key)
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(14):
             browser.get(QUEUE)
-        with django_assert_num_queries(21):
+        with django_assert_num_queries(25):
             browser.get(FLAGS)
         for key in ("console_customer_notes", "console_order_search_v2", "raptor_async_exports"):
             raw_update(0, key)
-        with django_assert_num_queries(13):
+        with django_assert_num_queries(15):
             browser.get(QUEUE)
-        with django_assert_num_queries(22):
+        with django_assert_num_queries(26):
             browser.get(FLAGS)
 
 

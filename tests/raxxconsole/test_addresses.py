@@ -23,6 +23,7 @@ PAGES = (
     OFFER,
     "/console/audit",
     "/console/promotions",
+    "/console/config-vars",
     "/console/users",
     ACCOUNT,
 )

@@ -91,6 +91,7 @@ ADDRESSES = {
     "console/logout": [
         Row("POST", "/console/logout", 302, OK, OK, OK, OK, {}, "operator.signed_out"),
     ],
+    "console/config-vars": [Row("GET", "/console/config-vars", 302, 403, 200, 200, 200)],
     "console/elevate": [
         Row("GET", "/console/elevate", 302, 200, 200, 200, 200),
         Row("POST", "/console/elevate", 302, 400, 400, 400, 400),

@@ -1,5 +1,5 @@
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +10,9 @@ from accounts.cli import broken_glass, cli_actor, elevated, operator_named
 from audit.actor import Actor
 from audit.cli import database_failed
 from flags import policy
+from flags.cli import write_plan
 from flags.errors import UndeclaredFlag
+from flags.heroku.override import blind_plan
 from flags.layers import word
 from flags.models import MAX_INCIDENT_LENGTH
 from flags.refusals import FlipRefused
@@ -60,8 +62,16 @@ class Command(BaseCommand):
         except FlipRefused as refused:
             raise CommandError(f"{key}: {refused}") from refused
         except DBError as error:
+            self._tell_ways(key, env, to == "on")
             raise database_failed(error) from error
         self.stdout.write(_sentence(done))
+
+    def _tell_ways(self, key: str, env: str, value: bool) -> None:
+        """The ways that are left while the database does not answer."""
+        with suppress(UndeclaredFlag):
+            plan = blind_plan(key, env, value)
+            self.stdout.write("# The console's database failed. The ways that are left:")
+            write_plan(plan, self.stdout)
 
     def _ask(self, state: FlagState, to: str) -> None:
         now = word(state.value)

@@ -1,3 +1,5 @@
+"""`flag_status`: what each flag is, and why; with the database down, what is left of that."""
+
 import json
 from typing import Any
 
@@ -5,15 +7,34 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
-from audit.cli import database_failed
+from audit.ages import age
+from flags import config_vars, runtime
 from flags.errors import UndeclaredFlag
-from flags.state import FlagState, read_state, read_states
+from flags.state import (
+    Environment,
+    FlagState,
+    environment,
+    read_state,
+    read_states,
+    without_database,
+)
 
+DATABASE_DOWN = 3
+"""The exit status where config vars and YAML alone could answer."""
 _WORDS = {True: "on", False: "off", None: "-"}
+_DOWN = (
+    "THE DATABASE DOES NOT ANSWER: {error}\n"
+    "Config vars and YAML answer here. A database row of {env}, if there is one, wins over them "
+    "while FLAG_CONSOLE_FEATURE_FLAGS_DB is 1: processes that read it keep its value, those that "
+    "start get what is shown. To change one: manage.py heroku_commands KEY on|off --env {env}\n"
+)
 
 
 class Command(BaseCommand):
-    help = "For each flag: value, source, and what every layer says. From the database, now."
+    help = (
+        "For each flag: value, source, and what every layer says. From the database, now; while it "
+        f"is down, from config vars and YAML, with exit status {DATABASE_DOWN}."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key", nargs="?", help="one flag; default: all that are declared")
@@ -26,18 +47,42 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="a JSON list, for programs")
 
     def handle(self, *, key: str | None, env: str, **options: Any) -> None:
+        failure = None
         try:
-            states = [read_state(key, env)] if key else list(read_states(env).values())
+            try:
+                states = [read_state(key, env)] if key else list(read_states(env).values())
+                where = states[0].environment if states else environment(env)
+            except DBError as error:
+                failure = str(error).strip()
+                where = without_database(env)
+                states = _without_rows(where, key)
         except UndeclaredFlag as error:
             raise CommandError(str(error)) from error
-        except DBError as error:
-            raise database_failed(error) from error
         if options["json"]:
-            self._write_json(states)
+            self._write_json(states, failure)
         else:
-            self._write_table(states)
+            self._write(where, states, failure, is_all=key is None)
+        if failure is not None:
+            raise CommandError("The database does not answer.", returncode=DATABASE_DOWN)
 
-    def _write_json(self, states: list[FlagState]) -> None:
+    def _write(
+        self, where: Environment, states: list[FlagState], failure: str | None, *, is_all: bool
+    ) -> None:
+        if failure is not None:
+            self.stdout.write(_DOWN.format(error=failure, env=where.name))
+        for line in _around(where):
+            self.stdout.write(line)
+        if states:
+            self._write_table(states, is_known=failure is None)
+        else:
+            self.stdout.write(
+                "No flag is declared here: run manage.py sync_flags in that environment."
+            )
+        if is_all and where.is_own:
+            for name in config_vars.strays(runtime.declared()):
+                self.stdout.write(f"stray: {name} is set, and no flag is declared under that name.")
+
+    def _write_json(self, states: list[FlagState], failure: str | None) -> None:
         answers = [
             {
                 "flag": state.key,
@@ -46,28 +91,41 @@ class Command(BaseCommand):
                 "source": state.source.value,
                 "layers": state.resolution.layers,
                 "env_layer_known": state.environment.config_vars is not None,
+                "db_layer_known": failure is None,
                 "risk": state.declaration.risk.value,
             }
             for state in states
         ]
         self.stdout.write(json.dumps(answers, indent=2))
 
-    def _write_table(self, states: list[FlagState]) -> None:
-        if not settings.FLAG_CONSOLE_FEATURE_FLAGS_DB:
-            self.stdout.write("The database layer is off: env and yaml answer.")
-        if not states:
-            self.stdout.write(
-                "No flag is declared here: run manage.py sync_flags in that environment."
-            )
-            return
+    def _write_table(self, states: list[FlagState], *, is_known: bool) -> None:
         width = max(len(state.key) for state in states) + 2
         self.stdout.write(
             f"{'flag':<{width}}{'env':<9}{'value':<7}{'source':<8}{'db':<5}{'env':<5}{'yaml':<6}risk"
         )
         for state in states:
             said = state.resolution
+            db = _WORDS[said.db] if is_known else "?"
             env = _WORDS[said.env] if state.environment.config_vars is not None else "?"
             self.stdout.write(
                 f"{state.key:<{width}}{state.env:<9}{_WORDS[state.value]:<7}{state.source:<8}"
-                f"{_WORDS[said.db]:<5}{env:<5}{_WORDS[said.yaml]:<6}{state.declaration.risk}"
+                f"{db:<5}{env:<5}{_WORDS[said.yaml]:<6}{state.declaration.risk}"
             )
+
+
+def _around(where: Environment) -> list[str]:
+    """What holds for all flags of the environment."""
+    told = where.told
+    said = []
+    if not where.db_layer:
+        said.append("The database layer is off: env and yaml answer.")
+    if told is not None:
+        said.append(f"The env layer is what {told.app} reported, {age(told.at)}.")
+    return said
+
+
+def _without_rows(where: Environment, key: str | None) -> list[FlagState]:
+    """What config vars and YAML say. Raises UndeclaredFlag."""
+    if key is not None and key not in where.declarations:
+        raise UndeclaredFlag(key, where.name)
+    return [where.state(each, None) for each in ([key] if key else where.declarations)]

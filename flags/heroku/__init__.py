@@ -1,0 +1,1 @@
+"""Config vars of Heroku apps: reported, shown, retired, and set by hand in an emergency."""

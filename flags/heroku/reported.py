@@ -1,0 +1,104 @@
+"""What apps reported of their config vars, as the database has it now. Writes nothing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from django.conf import settings
+from django.db.models import Q
+
+from flags.config_vars import SWITCH_KEY
+from flags.models import ConfigVar, ConfigVarReport
+
+
+@dataclass(frozen=True)
+class Reported:
+    """The last report of one app; `found` are its variables by flag key, without removed ones."""
+
+    report: ConfigVarReport
+    found: Mapping[str, ConfigVar]
+
+    @property
+    def app(self) -> str:
+        return self.report.app
+
+    @property
+    def env(self) -> str:
+        return self.report.env
+
+    @property
+    def at(self) -> datetime:
+        return self.report.last_at
+
+    @cached_property
+    def values(self) -> dict[str, bool]:
+        """What the app's env layer says, by flag key."""
+        return {
+            key: var.value
+            for key, var in self.found.items()
+            if var.value is not None and key != SWITCH_KEY
+        }
+
+    @property
+    def switch(self) -> ConfigVar | None:
+        return self.found.get(SWITCH_KEY)
+
+    @property
+    def db_layer(self) -> bool:
+        """Whether the app heeds DB rows."""
+        return self.switch is not None and self.switch.value is True
+
+    @property
+    def db_layer_since(self) -> datetime | None:
+        """When the DB layer was seen to be turned on; None where it was on at the first report, so
+        that nobody knows since when."""
+        switch = self.switch
+        if switch is None or switch.first_seen_at <= self.report.first_at:
+            return None
+        return switch.first_seen_at
+
+
+def console_app(env: str) -> str | None:
+    """The Heroku app that runs the console of `env`: the first of its apps in HEROKU_APPS."""
+    return next((app for app, where in settings.HEROKU_APPS.items() if where == env), None)
+
+
+def console_of(env: str) -> Reported | None:
+    """What the console of `env` reported last, two queries; None where nobody ever told.
+
+    The app that reports itself, else what was read in for the app that HEROKU_APPS names.
+    """
+    named = console_app(env)
+    reports = ConfigVarReport.objects.filter(Q(imported=False) | Q(app=named), env=env)
+    report = reports.order_by("imported", "-last_at").first()
+    app = report.app if report else named
+    found = list(ConfigVar.objects.filter(app=app, env=env))
+    if report is None and not found:
+        return None
+    return _told(report or _implied(found), found)
+
+
+def everyone() -> dict[tuple[str, str], Reported]:
+    """The last report of each app, by app and environment: two queries."""
+    found: dict[tuple[str, str], list[ConfigVar]] = {}
+    for var in ConfigVar.objects.order_by("app", "env"):
+        found.setdefault((var.app, var.env), []).append(var)
+    reports = {(report.app, report.env): report for report in ConfigVarReport.objects.all()}
+    reports = {where: _implied(variables) for where, variables in found.items()} | reports
+    return {where: _told(report, found.get(where, [])) for where, report in reports.items()}
+
+
+def _told(report: ConfigVarReport, found: Iterable[ConfigVar]) -> Reported:
+    return Reported(report, {var.flag_key: var for var in found if var.removed_at is None})
+
+
+def _implied(found: Sequence[ConfigVar]) -> ConfigVarReport:
+    """The report that must have been, of variables that came with none: as if read in."""
+    return ConfigVarReport(
+        app=found[0].app,
+        env=found[0].env,
+        imported=True,
+        first_at=min(var.first_seen_at for var in found),
+        last_at=max(var.removed_at or var.last_seen_at for var in found),
+    )

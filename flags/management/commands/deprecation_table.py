@@ -1,0 +1,31 @@
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import Error as DBError
+from django.utils import timezone
+
+from audit.cli import database_failed
+from flags.heroku.table import as_json, as_markdown, read_table
+
+
+class Command(BaseCommand):
+    help = (
+        "The config vars of all apps: active, dormant, soaking, soaked, ready to be removed, or "
+        "removed, and what each lacks. Writes nothing and removes nothing."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        form = parser.add_mutually_exclusive_group()
+        form.add_argument("--format", choices=["md", "json"], default="md")
+        form.add_argument("--json", dest="format", action="store_const", const="json")
+
+    def handle(self, *, format: str, **options: Any) -> None:
+        try:
+            table = read_table(timezone.now())
+        except DBError as error:
+            raise database_failed(error) from error
+        if format == "json":
+            self.stdout.write(json.dumps(as_json(table), indent=2))
+        else:
+            self.stdout.write(as_markdown(table), ending="")

@@ -1,0 +1,95 @@
+"""`heroku_commands`: the break-glass commands for one flag (runbook section 6)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DBError
+
+from accounts.cli import cli_actor
+from flags.cli import is_confirmed, write_plan
+from flags.errors import UndeclaredFlag
+from flags.heroku import by_hand
+from flags.heroku.override import Override, blind_plan, plan
+from flags.models import MAX_INCIDENT_LENGTH
+
+NOT_IN_LOG = (
+    "The database does not answer, so the audit log will not have this: note it in the incident."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    key: str
+    env: str
+    value: bool
+    why: dict[str, str]
+
+
+class Command(BaseCommand):
+    help = (
+        "Print the commands that change a flag around the console, in an emergency: which of them "
+        "work, in which order, what each costs and how back. Works with the database down."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("key")
+        parser.add_argument("to", choices=["on", "off"])
+        parser.add_argument("--env", required=True, choices=settings.ENVIRONMENTS)
+        parser.add_argument(
+            "--run", action="store_true", help="run those of the heroku CLI, after a confirmation"
+        )
+        parser.add_argument("--reason", default="", help="with --run: kept in the audit log")
+        parser.add_argument("--incident", default="", help="with --run: the incident's number")
+        parser.add_argument("--yes", action="store_true", help="do not ask on the terminal")
+
+    def handle(self, *, key: str, to: str, env: str, run: bool, yes: bool, **options: Any) -> None:
+        why = {name: options[name].strip() for name in ("reason", "incident")}
+        if len(why["incident"]) > MAX_INCIDENT_LENGTH:
+            raise CommandError(f"--incident is longer than {MAX_INCIDENT_LENGTH} characters.")
+        asked = _Asked(key, env, to == "on", why)
+        try:
+            found, is_known = self._plan(asked)
+        except UndeclaredFlag as error:
+            raise CommandError(str(error)) from error
+        if not found.calls:
+            raise CommandError(f"HEROKU_APPS names no app of {env}: there is nothing to set.")
+        write_plan(found, self.stdout)
+        if run:
+            self._confirm(found, yes)
+            self._note(asked, found, is_known)
+            self._run(found)
+
+    def _plan(self, asked: _Asked) -> tuple[Override, bool]:
+        """The plan, and whether the database answered for it."""
+        try:
+            return plan(asked.key, asked.env, asked.value), True
+        except DBError as error:
+            self.stderr.write(f"The database does not answer: {str(error).strip()}")
+            return blind_plan(asked.key, asked.env, asked.value), False
+
+    def _confirm(self, found: Override, yes: bool) -> None:
+        if not by_hand.is_installed():
+            raise CommandError("The heroku CLI is not installed here: copy the lines. Nothing ran.")
+        lines = "\n".join(map(str, found.calls))
+        if not yes and not is_confirmed(f"\nRun these now?\n{lines}\n[y/N] "):
+            raise CommandError("Nothing was run: say y on a terminal, or pass --yes.")
+
+    def _note(self, asked: _Asked, found: Override, is_known: bool) -> None:
+        """In the log first; but the emergency does not wait for a database that is away."""
+        if is_known:
+            try:
+                by_hand.note(asked.key, asked.env, asked.value, found.calls, cli_actor(), asked.why)
+                return
+            except DBError as error:
+                self.stderr.write(str(error).strip())
+        self.stderr.write(NOT_IN_LOG)
+
+    def _run(self, found: Override) -> None:
+        failed = []
+        for call, wrong in by_hand.run(found.calls):
+            self.stdout.write(f"{call.app}: {wrong or 'done'}.")
+            failed += [call.app] if wrong else []
+        if failed:
+            raise CommandError(f"Not done on {', '.join(failed)}: look there, then try again.")

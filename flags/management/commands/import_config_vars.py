@@ -1,0 +1,86 @@
+"""`import_config_vars`: config vars of an app that does not report itself (runbook section 8)."""
+
+import json
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DBError
+
+from accounts.cli import cli_actor
+from audit.cli import database_failed
+from flags import config_vars
+from flags.declarations import is_storable
+from flags.heroku.reports import take
+from flags.state import environment
+
+MOST = 1 << 20
+"""Characters of standard input that are read. Heroku takes 32 kB of config vars an app."""
+
+
+class Command(BaseCommand):
+    help = (
+        "Read an app's config vars from standard input, as `heroku config --json --app APP` prints "
+        "them. Keeps those of declared flags: whether each is on or off, and nothing else."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--app", required=True, help="the app that they are of")
+        parser.add_argument(
+            "--env",
+            choices=settings.ENVIRONMENTS,
+            help="its environment; default: as HEROKU_APPS or the app's name says",
+        )
+
+    def handle(self, *, app: str, env: str | None, **options: Any) -> None:
+        app = app.strip()
+        if not app or len(app) > 100 or not is_storable(app):
+            raise CommandError("--app: give the app's name.")
+        env = _env_of(app, env)
+        variables = _read()
+        try:
+            declared = environment(env).declarations
+            if not declared:
+                raise CommandError(f"No flag is declared in {env}: run sync_flags there first.")
+            found = config_vars.reported(declared, variables)
+            strays = config_vars.strays(declared, variables)
+            still_set = map(config_vars.key_of, strays)
+            done = take(app, env, found, still_set=still_set, imported=True, actor=cli_actor())
+        except DBError as error:
+            raise database_failed(error) from error
+        self.stdout.write(f"{app} ({env}): {done}")
+        for name in strays:
+            self.stdout.write(f"stray: {name} is set, and no flag of {env} is declared under it.")
+
+
+def _env_of(app: str, asked: str | None) -> str:
+    """Raises CommandError where nothing says which environment the app is of."""
+    known = settings.HEROKU_APPS.get(app)
+    if asked and known and asked != known:
+        raise CommandError(f"HEROKU_APPS says that {app} is of {known}, not of {asked}.")
+    env = asked or known or app.rpartition("-")[2]
+    if env not in settings.ENVIRONMENTS:
+        raise CommandError(f"Which environment is {app} of? Say it with --env.")
+    return env
+
+
+def _read() -> dict[str, str]:
+    """The `FLAG_*` variables of standard input. Raises CommandError; repeats nothing of it."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise CommandError("Pipe it in: heroku config --json --app APP | manage.py …")
+    try:
+        text = sys.stdin.read(MOST + 1)
+        variables = json.loads(text) if len(text) <= MOST else None
+    except (ValueError, RecursionError):
+        variables = None
+    if not isinstance(variables, dict):
+        raise CommandError(
+            "Standard input is not what `heroku config --json` prints, one JSON object. "
+            "Nothing was read in."
+        )
+    return {
+        name: value
+        for name, value in variables.items()
+        if name.startswith(config_vars.PREFIX) and isinstance(value, str)
+    }
