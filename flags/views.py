@@ -82,7 +82,7 @@ def flag_page(request: ConsoleRequest, key: str) -> HttpResponse:
         "unseen_apps": unseen_apps(),
         "row": row_of(state, request.actor),
         "config_var": config_vars.name_of(key),
-        "config_var_is_ignored": bool(config_vars.not_understood([key])),
+        "config_var_is_ignored": state.environment.ignores_config_var(key),
         "limits": LIMITS,
         "part": companion().section(state, request.actor),
         "timeline": read_timeline(key, now),
