@@ -141,11 +141,14 @@ def _outage(request: HttpRequest, error: Exception) -> HttpResponse | None:
     failure = failure_of(error)
     if failure is None:
         return None
+    # The first one with all that is known, those that follow it in one line each.
+    is_news = failure is not Failure.AWAY or outage.failed(error)
+    said = "the database is %s for %s %s: %s"
+    first_line = str(error).partition("\n")[0]
     logger.error(
-        "the database is %s for %s %s", failure, request.method, request.path, exc_info=error
+        *(said, failure, request.method, request.path, first_line),
+        exc_info=error if is_news else None,
     )
-    if failure is Failure.AWAY:
-        outage.failed(error)
     outage.let_go()
     return outage_page.answer(request, failure)
 

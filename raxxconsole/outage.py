@@ -57,17 +57,18 @@ def may_ask() -> bool:
     return deadline.silent_waits(SILENCE_SECONDS) < threads - 1
 
 
-def failed(error: Exception) -> None:
-    """The database was away from a request, which had this error."""
-    if _known.since is None:
+def failed(error: Exception) -> bool:
+    """The database was away from a request, which had this error. Returns whether that is news."""
+    is_news = _known.since is None
+    if is_news:
         _known.since = timezone.now()
-    if not deadline.was_silence(error):
-        return
-    with _lock:
-        _known.silences += 1
-        if not _known.is_silent:
-            _known.is_silent = True
-            threading.Thread(target=_ask_until_answered, name="outage", daemon=True).start()
+    if deadline.was_silence(error):
+        with _lock:
+            _known.silences += 1
+            if not _known.is_silent:
+                _known.is_silent = True
+                threading.Thread(target=_ask_until_answered, name="outage", daemon=True).start()
+    return is_news
 
 
 def answered() -> None:
