@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from audit import commits, deadline
@@ -21,9 +20,6 @@ from tests.sizes import size
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        "sqlite" in settings.DATABASES["default"]["ENGINE"], reason="SQLite has no server"
-    ),
 ]
 
 KEY = "console_billing"

@@ -11,7 +11,6 @@ from typing import Any
 
 import psycopg2
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from raxxconsole.health import CACHE_SECONDS
@@ -27,9 +26,6 @@ from tests.sizes import size
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        "sqlite" in settings.DATABASES["default"]["ENGINE"], reason="SQLite has no server"
-    ),
     pytest.mark.timeout(size(180, 1400)),
 ]
 
