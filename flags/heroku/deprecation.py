@@ -12,7 +12,7 @@ from django.db.models import BigIntegerField, Case, OuterRef, Q, Subquery, Value
 
 from audit.models import PAYLOAD_ENV, AuditEntry
 from flags.config_vars import SWITCH, SWITCH_KEY
-from flags.heroku.reported import Reported, everyone
+from flags.heroku.reported import Reported, console_app, everyone
 from flags.history import FLIP, latest_removals
 from flags.layers import resolve
 from flags.models import ConfigVar, DeclaredFlag, Env, FeatureFlag
@@ -141,12 +141,18 @@ def live_rows(keys: Collection[str]) -> dict[tuple[str, str], Live]:
 
 
 def _layer_since(told: Collection[Reported]) -> dict[str, datetime]:
-    """When each environment's console was seen to turn its DB layer on, where that is known."""
-    return {
-        each.env: each.db_layer_since
-        for each in told
-        if not each.report.imported and each.db_layer_since
-    }
+    """When each environment's console was seen to turn its DB layer on, where that is known.
+
+    By the report that `console_of` goes by: an app that was renamed left its old one behind.
+    """
+    found: dict[str, Reported] = {}
+    for each in sorted(told, key=lambda each: each.at):
+        before = found.get(each.env)
+        if not each.report.imported or (
+            each.app == console_app(each.env) and (before is None or before.report.imported)
+        ):
+            found[each.env] = each
+    return {env: each.db_layer_since for env, each in found.items() if each.db_layer_since}
 
 
 def _line(

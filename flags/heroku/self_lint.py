@@ -2,7 +2,7 @@
 9). It sees what the sources say, not what a program could still put together."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from flags.config_vars import PREFIX
@@ -37,21 +37,66 @@ def _sources(root: Path) -> Iterator[Path]:
 
 def _lines(tree: ast.Module) -> Iterator[int]:
     """Lines with an expression that reads an environment and names a `FLAG_*` variable in it."""
+    readers, names = _readers(tree), _flag_names(tree)
     for node in ast.walk(tree):
         if isinstance(node, _EXPRESSIONS):
             parts = list(ast.walk(node))
-            if any(map(_reads, parts)) and any(map(_is_of_a_flag, parts)):
+            is_read = any(_reads(part) or _name(part) in readers for part in parts)
+            if is_read and any(_is_of_a_flag(part) or _name(part) in names for part in parts):
                 yield node.lineno
 
 
+def _readers(tree: ast.Module) -> set[str]:
+    """What else this file calls an environment, or what reads one."""
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    aliases = (alias for node in imports if node.module == "os" for alias in node.names)
+    renamed = {alias.asname for alias in aliases if alias.asname and alias.name in _READING}
+    return renamed | _assigned(tree, _is_environment)
+
+
+def _is_environment(value: ast.AST) -> bool:
+    """`os.environ`, `os.getenv`, or an `environ.Env()` of django-environ; not what they answer."""
+    return _name(value) in _READING or (isinstance(value, ast.Call) and _name(value.func) == "Env")
+
+
+def _flag_names(tree: ast.Module) -> set[str]:
+    """What this file calls the name of a `FLAG_*` variable."""
+    return _assigned(tree, lambda value: any(map(_is_of_a_flag, _heads(value))))
+
+
+def _heads(value: ast.AST) -> Iterator[ast.AST]:
+    """The value, and where it is put together, what it begins with: never a call's arguments."""
+    yield value
+    match value:
+        case ast.Call(func=inner) | ast.Attribute(value=inner) | ast.BinOp(left=inner):
+            yield from _heads(inner)
+        case ast.JoinedStr(values=[inner, *_]) | ast.FormattedValue(value=inner):
+            yield from _heads(inner)
+
+
+def _assigned(tree: ast.Module, is_wanted: Callable[[ast.AST], bool]) -> set[str]:
+    """The names that the file gives to such values."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=targets, value=value) if is_wanted(value):
+                found.update(_name(target) for target in targets)
+            case ast.AnnAssign(target=target, value=ast.AST() as value) if is_wanted(value):
+                found.add(_name(target))
+            case ast.NamedExpr(target=target, value=value) if is_wanted(value):
+                found.add(_name(target))
+    return found - {""}
+
+
+def _name(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
 def _reads(node: ast.AST) -> bool:
-    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-    return name in _READING or name.startswith("read_")
+    return _name(node) in _READING or _name(node).startswith("read_")
 
 
 def _is_of_a_flag(node: ast.AST) -> bool:
     if isinstance(node, ast.Constant):
-        text = node.value
-        return isinstance(text, str) and text.startswith(PREFIX)
-    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-    return name in _NAMES
+        return isinstance(node.value, str) and node.value.startswith(PREFIX)
+    return _name(node) in _NAMES
