@@ -11,11 +11,15 @@ READER = "flags/config_vars.py"
 ROOMS = ("audit", "accounts", "flags", "promotions", "raxxconsole", "manage.py")
 # How an environment is read: by these names of `os` and `environ`, by whatever way they came.
 _READING = {"environ", "environb", "getenv", "getenvb"}
+_READ = "read_"
+"""What our own functions that read an environment begin with."""
 _EXPRESSIONS = (
     *(ast.Call, ast.Subscript, ast.Compare),
     *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.For),
 )
 _NAMES = {"PREFIX", "SWITCH", "name_of"}
+# Without a word of each of these no file reads a variable.
+_TELLING = ({_READ, *_READING}, {PREFIX, *_NAMES})
 
 
 def reads(root: Path) -> list[str]:
@@ -23,8 +27,9 @@ def reads(root: Path) -> list[str]:
     found = []
     for path in _sources(root):
         where = path.relative_to(root).as_posix()
-        if where != READER:
-            tree = ast.parse(path.read_bytes(), filename=where)
+        source = path.read_text(encoding="utf-8")
+        if where != READER and all(_mentions(source, words) for words in _TELLING):
+            tree = ast.parse(source, filename=where)
             found += [f"{where}:{line}" for line in sorted(set(_lines(tree)))]
     return found
 
@@ -35,13 +40,20 @@ def _sources(root: Path) -> Iterator[Path]:
         yield from sorted(place.rglob("*.py")) if place.is_dir() else [place] * place.is_file()
 
 
+def _mentions(text: str, words: set[str]) -> bool:
+    """Of most files a glance is enough."""
+    return any(word in text for word in words)
+
+
 def _lines(tree: ast.Module) -> Iterator[int]:
     """Lines with an expression that reads an environment and names a `FLAG_*` variable in it."""
     readers, names = _readers(tree), _flag_names(tree)
     for node in ast.walk(tree):
         if isinstance(node, _EXPRESSIONS):
             parts = list(ast.walk(node))
-            is_read = any(_reads(part) or _name(part) in readers for part in parts)
+            # What a loop's body reads is an expression of its own.
+            read_by = ast.walk(node.iter) if isinstance(node, ast.For) else parts
+            is_read = any(_reads(part) or _name(part) in readers for part in read_by)
             if is_read and any(_is_of_a_flag(part) or _name(part) in names for part in parts):
                 yield node.lineno
 
@@ -93,10 +105,11 @@ def _name(node: ast.AST) -> str:
 
 
 def _reads(node: ast.AST) -> bool:
-    return _name(node) in _READING or _name(node).startswith("read_")
+    return _name(node) in _READING or _name(node).startswith(_READ)
 
 
 def _is_of_a_flag(node: ast.AST) -> bool:
     if isinstance(node, ast.Constant):
-        return isinstance(node.value, str) and node.value.startswith(PREFIX)
+        text = node.value.decode("latin-1") if isinstance(node.value, bytes) else node.value
+        return isinstance(text, str) and text.startswith(PREFIX)
     return _name(node) in _NAMES
