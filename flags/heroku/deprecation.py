@@ -184,11 +184,12 @@ def _lacks(
     yaml: bool | None,
     soaked_at: datetime | None,
     now: datetime,
-) -> "list[Lack]":
+) -> list[Lack]:
     """What keeps it from being removed, in the order in which to see to it."""
-    found = []
     if yaml is None:
-        found.append(Lack("undeclared", f"no flag {var.flag_key} is declared in {var.env}"))
+        text = f"no flag {var.flag_key} is declared in {var.env}: declare it, or unset it by hand"
+        return [Lack("undeclared", text)]
+    found = []
     if not told.db_layer:
         text = f"{var.app} does not read database rows ({SWITCH} is not 1 there): the var decides"
         found.append(Lack("layer_off", text))
@@ -204,7 +205,7 @@ def _lacks(
     if told.report.imported and now - told.at > IMPORT_HOLDS:
         text = f"{var.app} was read in at {told.at:%Y-%m-%d %H:%M} UTC: read it in again"
         found.append(Lack("old_report", text))
-    if yaml is not None and _would_change(var, told, live, yaml):
+    if _would_change(var, told, live, yaml):
         found.append(Lack("would_change", f"without it {var.flag_key} would change in {var.env}"))
     return found
 

@@ -97,7 +97,7 @@ WAYS = {
     "old_report": (_read_in_long_ago, "soaked", ["old_report"]),
 }
 WORDS = {
-    "undeclared": f"no flag {KEY} is declared in prod",
+    "undeclared": f"no flag {KEY} is declared in prod: declare it, or unset it by hand",
     "layer_off": "does not read database rows",
     "no_row_prod": "no database row in prod: pin it there",
     "no_row_staging": "no database row in staging: pin it there",

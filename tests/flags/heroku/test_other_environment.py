@@ -71,11 +71,11 @@ def test_the_flags_page_shows_what_its_env_layer_says_and_since_when_that_is_kno
 def test_the_flag_page_tells_of_its_variable_there(reported):
     text = words(reported.get(f"{FLAGS}/{KEY}"))
     assert "no database row answers, so the config var wins" in text
-    assert re.search(f"Wins. {VAR} is set; so .* or before, as raxx-console-prod reported", text)
+    assert re.search(rf"Wins. {VAR} is set \(seen first .*\), as raxx-console-prod reported", text)
     text = words(reported.get(f"{FLAGS}/console_customer_notes"))
-    assert "FLAG_CONSOLE_CUSTOMER_NOTES is set, and dormant; so" in text
+    assert "FLAG_CONSOLE_CUSTOMER_NOTES is set, and dormant (seen first " in text
     text = words(reported.get(f"{FLAGS}/email_digest_weekly"))
-    assert "is set, and ignored: its value is no boolean; so" in text
+    assert "is set, and ignored: its value is no boolean (seen first " in text
     text = words(reported.get(f"{FLAGS}/checkout_express"))
     assert "FLAG_CHECKOUT_EXPRESS is not set, as raxx-console-prod reported" in text
     assert "neither a database row nor a config var answers" in text
