@@ -215,7 +215,7 @@ def _is_kept_up(app: App, now: datetime) -> Finding:
 def _unseen(env: str, key: str = "") -> Finding:
     """The console of `env` never reported, so nothing of its config vars is known."""
     app = console_app(env) or f"<console of {env}>"
-    look = f"heroku config:get {name_of(key)} --app {app}" if key else App(app, env, None).look
+    look = str(Call("config:get", (name_of(key),), app)) if key else App(app, env, None).look
     text = f"{app} ({env}) never reported its config vars: release it, or look by hand"
     return Finding(Verdict.UNSEEN, text, look)
 
