@@ -4,10 +4,31 @@ With --preload the flags file is read once, before the workers are forked. gunic
 JSON as all others are, and its access log is off: the middleware's has the request id.
 """
 
+from gunicorn.workers.gthread import ThreadWorker
+
 from raxxconsole import logs
 
+
+class ConsoleWorker(ThreadWorker):
+    """A worker with threads that, told to stop, lets go of the port at once.
+
+    gunicorn's own keeps it until its last request is answered: until then a new connection is
+    taken, never answered, and reset in the end. Refused, a router goes elsewhere.
+    """
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                listener.close()
+
+
+worker_class = ConsoleWorker
 preload_app = True
 threads = 4
+# Heroku sends SIGKILL 30 s after SIGTERM: by then whoever can be answered is, and the rest is given
+# up by gunicorn itself, which says so in the log.
+graceful_timeout = 25
 forwarded_allow_ips = "*"
 # Else any client could say where the console is mounted (SCRIPT_NAME).
 forwarder_headers = ""
