@@ -26,8 +26,8 @@ class ConsoleWorker(ThreadWorker):
 worker_class = ConsoleWorker
 preload_app = True
 threads = 4
-# Heroku sends SIGKILL 30 s after SIGTERM: by then whoever can be answered is, and the rest is given
-# up by gunicorn itself, which says so in the log.
+# Heroku sends SIGKILL 30 s after SIGTERM. gunicorn's own 30 s would end at the same moment: sooner,
+# it closes what it cannot answer, and its last lines are in the log.
 graceful_timeout = 25
 forwarded_allow_ips = "*"
 # Else any client could say where the console is mounted (SCRIPT_NAME).
