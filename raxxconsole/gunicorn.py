@@ -6,10 +6,31 @@ JSON as all others are, and its access log is off: the middleware's has the requ
 
 from typing import Any
 
+from gunicorn.workers.gthread import ThreadWorker
+
 from raxxconsole import logs
 
+
+class ConsoleWorker(ThreadWorker):
+    """A worker with threads that, told to stop, lets go of the port at once.
+
+    gunicorn's own keeps it until its last request is answered: until then a new connection is
+    taken, never answered, and reset in the end. Refused, a router goes elsewhere.
+    """
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                listener.close()
+
+
+worker_class = ConsoleWorker
 preload_app = True
 threads = 4
+# Heroku sends SIGKILL 30 s after SIGTERM. gunicorn's own 30 s would end at the same moment: sooner,
+# it closes what it cannot answer, and its last lines are in the log.
+graceful_timeout = 25
 forwarded_allow_ips = "*"
 # Else any client could say where the console is mounted (SCRIPT_NAME).
 forwarder_headers = ""
