@@ -34,7 +34,6 @@ class ConsoleRequest(HttpRequest):
     actor: Actor
     operator_session: "OperatorSession"
     elevated_until: "datetime | None"
-    asked_at: float
     acts: Acts
 
 

@@ -19,16 +19,16 @@ import psycopg2
 from django.db.backends.signals import connection_created
 from psycopg2 import extensions
 
-WAIT_SECONDS = 8.0
-CONNECT_SECONDS = 5.0
+WAIT_SECONDS = 6.0
+CONNECT_SECONDS = 4.0
 # A thread that just met silence does not wait as long for the next word.
 AFTER_SILENCE_SECONDS = 2.0
 # The server's own limits are shorter than ours, so a server that is there says that something took
 # too long, and who hears nothing at all knows that it is not there. The last one frees, on a server
 # that was cut off, what a session of ours still holds.
 _SERVER_LIMITS = {
-    "lock_timeout": "5s",
-    "statement_timeout": "7s",
+    "lock_timeout": "4s",
+    "statement_timeout": "5s",
     "idle_in_transaction_session_timeout": "10s",
 }
 
@@ -66,8 +66,8 @@ def install() -> None:
 def answers_within(seconds: float) -> Iterator[None]:
     """Have all waits for PostgreSQL in this block, of this thread, be over after so many seconds.
 
-    Together, not each: for commands that must come to an end whatever the database does, and in any
-    process. A block within another one has its own time. Raises as `install` says.
+    Together, beside what `install` says of each: for what must come to an end however slow the
+    database is, in any process. A block within another one has its own time. Raises as `install`.
     """
     if extensions.get_wait_callback() is None:
         extensions.set_wait_callback(_wait)
@@ -76,6 +76,16 @@ def answers_within(seconds: float) -> Iterator[None]:
         yield
     finally:
         _patience.until = before
+
+
+def was_silence(error: BaseException | None) -> bool:
+    """Whether a wait that was given up is at the bottom of `error`. What failed after it, such as
+    an attempt to connect anew, may have taken its place."""
+    while error is not None:
+        if isinstance(error, NoAnswer):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def silent_waits(seconds: float) -> int:
@@ -105,12 +115,12 @@ def _wait(connection: Any) -> None:
 
 
 def _until(began: float, *, connecting: bool) -> float | None:
-    if _patience.until is not None:
-        return _patience.until
     if _seconds is None:
-        return None
+        return _patience.until
     longest = CONNECT_SECONDS if connecting else _seconds
-    return began + (min(longest, AFTER_SILENCE_SECONDS) if _patience.met_silence else longest)
+    if _patience.met_silence:
+        longest = min(longest, AFTER_SILENCE_SECONDS)
+    return began + longest if _patience.until is None else min(began + longest, _patience.until)
 
 
 def _tell_limits(sender: Any, connection: Any, **kwargs: Any) -> None:

@@ -114,8 +114,9 @@ def _seal(recorded: list[AuditEntry]) -> list[AuditEntry]:
     sealed = sealing.seal(entry.pk for entry in recorded)
     if any(map(_is_of_prod, sealed.rows)):
         transaction.on_commit(functools.partial(checkpoints.log, sealed.head), robust=True)
-    there = {row[0] for row in sealed.rows}
-    return [entry for entry in recorded if entry.pk in there]
+    # On SQLite a row that was taken back leaves its number to the next one.
+    by_number = {entry.pk: entry for entry in recorded}
+    return [by_number[row[0]] for row in sealed.rows if row[0] in by_number]
 
 
 def _is_of_prod(row: Sequence[Any]) -> bool:

@@ -18,6 +18,7 @@ from django.utils.http import escape_leading_slashes
 
 from accounts.http import ConsoleRequest, client_address, console_actor
 from audit.commits import noting_acts
+from audit.deadline import answers_within
 from audit.failures import Failure, failure_of, takes_no_changes
 from raxxconsole import logs, outage, outage_page, outage_pass
 from raxxconsole.views import ACTIVE_ENV
@@ -25,6 +26,7 @@ from raxxconsole.views import ACTIVE_ENV
 logger = logging.getLogger(__name__)
 access_log = logging.getLogger("raxxconsole.access")
 GetResponse = Callable[[Any], HttpResponse]
+REQUEST_SECONDS = 10.0
 _CONSOLE = "/console"
 _NO_DEVICES = ", ".join(
     f"{feature}=()"
@@ -103,10 +105,10 @@ class OperatorMiddleware:
         if not request.path_info.startswith(f"{_CONSOLE}/"):
             return self.get_response(request)
         _read_body(request)
-        request.asked_at = time.monotonic()
         if not outage.may_ask():
             return outage_page.answer(request, Failure.AWAY)
-        with noting_acts() as request.acts:
+        # The browser gives a flip up after 25 s; looking for a lost commit comes on top of these.
+        with noting_acts() as request.acts, answers_within(REQUEST_SECONDS):
             try:
                 request.active_env = _active_env(request)
                 request.actor = console_actor(request)
@@ -139,11 +141,14 @@ def _outage(request: HttpRequest, error: Exception) -> HttpResponse | None:
     failure = failure_of(error)
     if failure is None:
         return None
+    # The first one with all that is known, those that follow it in one line each.
+    is_news = failure is not Failure.AWAY or outage.failed(error)
+    said = "the database is %s for %s %s: %s"
+    first_line = str(error).partition("\n")[0]
     logger.error(
-        "the database is %s for %s %s", failure, request.method, request.path, exc_info=error
+        *(said, failure, request.method, request.path, first_line),
+        exc_info=error if is_news else None,
     )
-    if failure is Failure.AWAY:
-        outage.failed(time.monotonic() - getattr(request, "asked_at", time.monotonic()))
     outage.let_go()
     return outage_page.answer(request, failure)
 

@@ -1,8 +1,8 @@
 """What this process knows of a database that is away, and who may ask it meanwhile.
 
 A database that refuses costs nothing: every request may ask. One that keeps silent holds a web
-thread for seconds, and there are few of them. So after a silence all requests are answered at once
-for some seconds, then one at a time asks again on behalf of all, until one is answered.
+thread for seconds, and there are few of them. So after a silence requests are answered at once, and
+a thread of its own asks on behalf of all until it is answered.
 """
 
 import threading
@@ -16,7 +16,7 @@ from django.utils import timezone
 from audit import deadline
 from raxxconsole.gunicorn import threads
 
-# What took that long was no refusal.
+# Whoever has waited that long for one word may be waiting for nothing.
 SILENCE_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 2.0
 PROBE_SECONDS = 3.0
@@ -27,9 +27,8 @@ class _Known:
 
     since: datetime | None = None
     """When the first of the failures came that no answer has followed."""
-    ask_again_at: float | None = None
-    """None: nothing is known against asking."""
-    silences: int = 0
+    is_silent = False
+    silences = 0
 
 
 class _OfThread(threading.local):
@@ -38,7 +37,7 @@ class _OfThread(threading.local):
 
 _known = _Known()
 _of_thread = _OfThread()
-_probing = threading.Lock()
+_lock = threading.Lock()
 
 
 def since() -> datetime:
@@ -47,38 +46,33 @@ def since() -> datetime:
 
 
 def may_ask() -> bool:
-    """Whether a request may ask the database now, or is to say at once that it is away.
-
-    Takes some seconds for the one request that finds out for all the others, no time otherwise.
-    """
+    """Whether a request may ask the database now, or is to say at once that it is away."""
     if _of_thread.silences != _known.silences:
         # A connection from before the silence may be silent for ever.
         _of_thread.silences = _known.silences
         let_go()
-    if deadline.silent_waits(SILENCE_SECONDS) >= threads - 1:
-        # The last thread is for those who ask for no database, /healthz among them.
+    if _known.is_silent:
         return False
-    if _known.ask_again_at is None:
-        return True
-    if time.monotonic() < _known.ask_again_at or not _probing.acquire(blocking=False):
-        return False
-    try:
-        return _probe()
-    finally:
-        _probing.release()
+    # The last thread is for those who ask for no database, /healthz among them.
+    return deadline.silent_waits(SILENCE_SECONDS) < threads - 1
 
 
-def failed(seconds: float) -> None:
-    """The database was away from a request that took so many seconds to find out."""
-    if _known.since is None:
+def failed(error: Exception) -> bool:
+    """The database was away from a request, which had this error. Returns whether that is news."""
+    is_news = _known.since is None
+    if is_news:
         _known.since = timezone.now()
-    if seconds >= SILENCE_SECONDS:
-        _known.silences += 1
-        _known.ask_again_at = time.monotonic() + ASK_AGAIN_SECONDS
+    if deadline.was_silence(error):
+        with _lock:
+            _known.silences += 1
+            if not _known.is_silent:
+                _known.is_silent = True
+                threading.Thread(target=_ask_until_answered, name="outage", daemon=True).start()
+    return is_news
 
 
 def answered() -> None:
-    """The database answered a request."""
+    """The database answered."""
     _known.since = None
 
 
@@ -88,13 +82,20 @@ def let_go() -> None:
         connection.close()
 
 
-def _probe() -> bool:
-    let_go()
+def _ask_until_answered() -> None:
+    while not _is_answered():
+        time.sleep(ASK_AGAIN_SECONDS)
+    with _lock:
+        _known.is_silent = False
+    answered()
+
+
+def _is_answered() -> bool:
     try:
         with deadline.answers_within(PROBE_SECONDS), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
+            return True
     except DBError:
-        _known.ask_again_at = time.monotonic() + ASK_AGAIN_SECONDS
         return False
-    _known.ask_again_at = None
-    return True
+    finally:
+        connection.close()
