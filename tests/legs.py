@@ -27,6 +27,10 @@ SOAK = (
 )
 
 
+# A network between the console and its database: SQLite has none.
+SOAK_POSTGRES = ("tests/processes/test_outages.py", "tests/processes/test_lost_commits.py")
+
+
 def main() -> int:
     failed = []
     for name, leg in _legs():
@@ -66,7 +70,7 @@ def soak_sqlite() -> int:
 
 def soak_postgres() -> int:
     with postgres_url() as url:
-        return pytest(*SOAK, SOAK="1", TEST_DATABASE_URL=url)
+        return pytest(*SOAK, *SOAK_POSTGRES, SOAK="1", TEST_DATABASE_URL=url)
 
 
 def browser() -> int:
