@@ -199,7 +199,7 @@ def _table_complete(now: datetime) -> Iterator[Finding]:
             yield Finding(Verdict.PASS, f"{text}, audit row {pk}")
     for line in table.lines:
         if line.dormant_since and not line.var.removed_at:
-            text = f"{line.var}: {line.stage}, dormant since {line.dormant_since:{_DATE}}"
+            text = f"{line.var}: {line.stage}, shadowed by a row since {line.dormant_since:{_DATE}}"
             yield Finding(Verdict.PASS, text)
 
 

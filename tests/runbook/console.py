@@ -1,0 +1,269 @@
+"""The console that the runbook is tried on: two deployments on the test's database, and a Heroku.
+
+Commands of manage.py that need no shell run in this process, parsed as they are typed; all others
+in a shell of their own, as real processes, with the stub `heroku` on their PATH.
+"""
+
+import io
+import json
+import os
+import pty
+import shlex
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import time_machine
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import override_settings
+from django.utils import timezone
+
+import flags
+from accounts.models import User
+from audit.models import AuditEntry
+from flags.config_vars import SWITCH, parse_bool
+from flags.models import FeatureFlag
+from flags.testing import inline_store
+from tests.conftest import PASSWORD
+from tests.processes import raw_sql
+from tests.processes.server import ROOT, environment
+from tests.runbook.document import Command
+from tests.runbook.heroku_cli import SECRET, SECRETS
+
+CONSOLES = {"raxx-console-prod": "prod", "raxx-console-staging": "staging"}
+APPS = (*CONSOLES, "raxx-api-prod", "raxx-api-staging")
+_NO_DATABASE = "postgres://nobody@127.0.0.1:1/none"
+_FOR_A_SHELL = set("|<>&;$`")
+
+
+@dataclass(slots=True)
+class Happened:
+    """What a command printed, and what is different since. `rows` are those of flags that changed,
+    None where there is none any more; `calls` what the stub was asked."""
+
+    status: int = 0
+    out: str = ""
+    err: str = ""
+    answer: Any = None
+    rows: dict[tuple[str, str], bool | None] = field(default_factory=dict)
+    audit: list[AuditEntry] = field(default_factory=list)
+    calls: list[list[str]] = field(default_factory=list)
+
+    @property
+    def acts(self) -> list[tuple[str, str]]:
+        """Action and channel of each audit row."""
+        return [(entry.action.removeprefix("console."), entry.channel) for entry in self.audit]
+
+
+class Console:
+    """`shell` is the app in whose shell commands run."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        self.directory, self._stack = directory, stack
+        self.shell = "raxx-console-prod"
+        self.database_is_down = False
+        self.answers = ""
+        self._made()
+
+    def _made(self) -> None:
+        program = self.directory / "bin/heroku"
+        program.parent.mkdir()
+        call = f'exec {shlex.quote(sys.executable)} -m tests.runbook.heroku_cli "$@"'
+        program.write_text(f"#!/bin/sh\n{call}\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        (self.directory / "manage.py").symlink_to(ROOT / "manage.py")
+        (self.directory / "docs/ops").mkdir(parents=True)
+        self.write_apps({app: dict(SECRETS) for app in APPS})
+        for app in CONSOLES:
+            self.set_vars(app, **{SWITCH: "1"})
+            self.release(app)
+
+    # --- Heroku ---------------------------------------------------------------
+
+    def apps(self) -> dict[str, dict[str, str]]:
+        return json.loads((self.directory / "apps.json").read_text())
+
+    def write_apps(self, apps: dict[str, dict[str, str]]) -> None:
+        (self.directory / "apps.json").write_text(json.dumps(apps))
+
+    def set_vars(self, app: str, **variables: str) -> None:
+        apps = self.apps()
+        apps[app] |= variables
+        self.write_apps(apps)
+
+    def calls(self) -> list[list[str]]:
+        told = self.directory / "calls.jsonl"
+        return [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
+
+    def release(self, app: str) -> None:
+        """The part of the release phase that reports config vars; Raptor's apps have none."""
+        if app in CONSOLES:
+            with self.deployment(app):
+                call_command("sync_flags", stdout=io.StringIO())
+
+    @contextmanager
+    def deployment(self, app: str) -> Iterator[None]:
+        """This process as one of that app, with its config vars."""
+        told = {name: value for name, value in self.apps()[app].items() if name.startswith("FLAG_")}
+        is_on = bool(parse_bool(told.get(SWITCH, "")))
+        named = {"CONSOLE_ENV": CONSOLES[app], "APP_NAME": app}
+        with (
+            override_settings(FLAG_CONSOLE_FEATURE_FLAGS_DB=is_on, **named),
+            mock.patch.dict(os.environ, told),
+            inline_store(),
+        ):
+            yield
+
+    def is_on(self, key: str, env: str) -> bool:
+        """What application code is told in that environment's console."""
+        with self.deployment(f"raxx-console-{env}"):
+            return flags.is_on(key)
+
+    def source(self, key: str, env: str) -> str:
+        with self.deployment(f"raxx-console-{env}"):
+            return flags.explain(key).source.value
+
+    def pass_time(self, by: timedelta) -> None:
+        """The console's clock moves on."""
+        self.travel(timezone.now() + by)
+
+    def travel(self, to: Any) -> None:
+        self._stack.enter_context(time_machine.travel(to))
+
+    def use_flags_file(self, path: Path) -> None:
+        self._stack.enter_context(override_settings(FEATURE_FLAGS_FILE=path))
+
+    # --- running ----------------------------------------------------------------
+
+    def run(self, command: Command) -> Happened:
+        """What running it does. Raises BadDocument, and AssertionError where a secret shows."""
+        before, seen, asked = _rows(), _last_id(), len(self.calls())
+        done = getattr(self, f"_{command.language}")(command.filled)
+        done.calls = self.calls()[asked:]
+        for call in done.calls:
+            if call[0].startswith("config:") and call[0] != "config:get" and "--app" in call:
+                self.release(call[call.index("--app") + 1])
+        after = _rows()
+        keys = {*before, *after}
+        done.rows = {key: after.get(key) for key in keys if before.get(key) != after.get(key)}
+        done.audit = list(AuditEntry.objects.filter(pk__gt=seen).order_by("pk"))
+        assert SECRET not in f"{done.out}{done.err}", "a secret of the app was shown"
+        told = [str([entry.payload, entry.context]) for entry in done.audit]
+        assert SECRET not in " ".join(told), "a secret of the app is in the log"
+        return done
+
+    def _sh(self, line: str) -> Happened:
+        argv = shlex.split(line)
+        is_plain = argv[:2] == ["python", "manage.py"] and not _FOR_A_SHELL & set(line)
+        if "--run" in argv:
+            return self._at_a_terminal(line)
+        if is_plain and not self.database_is_down:
+            return self._manage(argv[2:])
+        done = subprocess.run(
+            ["/bin/sh", "-c", line],
+            input=self.answers,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            **self._outside(),
+        )
+        return Happened(done.returncode, done.stdout, done.stderr)
+
+    def _manage(self, argv: list[str]) -> Happened:
+        out, err, status = io.StringIO(), io.StringIO(), 0
+        typed = mock.patch.object(sys, "stdin", io.StringIO(self.answers))
+        given = mock.patch.dict(os.environ, OPERATOR_PASSWORD=PASSWORD)
+        with self.deployment(self.shell), typed, given, redirect_stdout(out), redirect_stderr(err):
+            try:
+                call_command(*argv, stdout=out, stderr=err)
+            except CommandError as error:
+                status = error.returncode
+                err.write(f"CommandError: {error}")
+        return Happened(status, out.getvalue(), err.getvalue())
+
+    def _at_a_terminal(self, line: str) -> Happened:
+        """Whoever sits there says y."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", line], stdin=theirs, stdout=theirs, stderr=theirs, **self._outside()
+        )
+        os.close(theirs)
+        told, is_asked = "", False
+        try:
+            while more := _read(ours):
+                told += more
+                if "[y/N]" in told and not is_asked:
+                    is_asked = True
+                    os.write(ours, b"y\n")
+            return Happened(process.wait(60), told)
+        finally:
+            process.kill()
+            process.wait()
+            os.close(ours)
+
+    def _outside(self) -> dict[str, Any]:
+        """A real process's directory and environment: those of `shell`."""
+        told = self.apps()[self.shell]
+        variables = {name: value for name, value in told.items() if name not in SECRETS}
+        database = {"DATABASE_URL": _NO_DATABASE} if self.database_is_down else {}
+        path = [str(self.directory / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+        named = {"CONSOLE_ENV": CONSOLES[self.shell], "HEROKU_APP_NAME": self.shell}
+        whole = environment(
+            **{**named, **variables, **database},
+            PATH=os.pathsep.join(path),
+            PYTHONPATH=str(ROOT),
+            STUB_HEROKU=str(self.directory),
+            OPERATOR_PASSWORD=PASSWORD,
+        )
+        return {"cwd": self.directory, "env": whole}
+
+    def _sql(self, statement: str) -> Happened:
+        """As psql and the sqlite3 shell send it, through the database's own driver."""
+        if statement.upper().startswith("SELECT"):
+            return Happened(answer=raw_sql.rows(statement))
+        return Happened(answer=raw_sql.change(statement))
+
+    def _yaml(self, entry: str) -> Happened:
+        """Added to a flags file of our own, from which this console is released from now on."""
+        path = self.directory / "feature_flags.yaml"
+        path.write_text(f"{(ROOT / 'flags/feature_flags.yaml').read_text()}\n{entry}")
+        self.use_flags_file(path)
+        return Happened()
+
+    def _python(self, source: str) -> Happened:
+        """The code of an application on staging, from the start; `answer`: was the feature shown?"""
+        shown: list[bool] = []
+        with self.deployment("raxx-console-staging"):
+            exec(
+                compile(source, "runbook", "exec"), {"show_the_feature": lambda: shown.append(True)}
+            )
+        return Happened(answer=bool(shown))
+
+
+def superadmin(name: str = "alice") -> User:
+    return User.objects.get(username=name)
+
+
+def _rows() -> dict[tuple[str, str], bool]:
+    rows = FeatureFlag.objects.values_list("flag_key", "env", "value")
+    return {(key, env): bool(value) for key, env, value in rows}
+
+
+def _last_id() -> int:
+    return AuditEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def _read(terminal: int) -> str:
+    """What comes next from a terminal; "" when its last process has ended."""
+    try:
+        return os.read(terminal, 65536).decode()
+    except OSError:
+        return ""
