@@ -27,7 +27,6 @@ from django.test import override_settings
 from django.utils import timezone
 
 import flags
-from accounts.models import User
 from audit.models import AuditEntry
 from flags.config_vars import SWITCH, parse_bool
 from flags.models import FeatureFlag
@@ -239,17 +238,15 @@ class Console:
         return Happened()
 
     def _python(self, source: str) -> Happened:
-        """The code of an application on staging, from the start; `answer`: was the feature shown?"""
+        return Happened(answer=self.runs_code(source))
+
+    def runs_code(self, source: str) -> bool:
+        """Run code of an application on staging. Returns whether it showed the feature."""
         shown: list[bool] = []
+        known = {"show_the_feature": lambda: shown.append(True)}
         with self.deployment("raxx-console-staging"):
-            exec(
-                compile(source, "runbook", "exec"), {"show_the_feature": lambda: shown.append(True)}
-            )
-        return Happened(answer=bool(shown))
-
-
-def superadmin(name: str = "alice") -> User:
-    return User.objects.get(username=name)
+            exec(compile(source, "runbook", "exec"), known)
+        return bool(shown)
 
 
 def _rows() -> dict[tuple[str, str], bool]:

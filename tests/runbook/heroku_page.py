@@ -17,7 +17,7 @@ PAGE = "heroku"
 RUN = ["run", "--app", APP, "--"]
 
 
-# --- A shell ------------------------------------------------------------------------
+# --- A shell ---
 
 
 @does(PAGE, "A shell", "heroku run --app <app-name> -- bash")
@@ -42,7 +42,7 @@ def _logs(console: Console, it: Happened) -> None:
     only(it, calls=[["logs", "--num", "200", "--app", APP]])
 
 
-# --- A new console --------------------------------------------------------------------
+# --- A new console ---
 
 
 @prepared(PAGE, "A new console")
@@ -91,7 +91,7 @@ def _the_log_is_sealed(console: Console, it: Happened) -> None:
     assert again.getvalue().startswith("0 audit rows sealed")
 
 
-# --- Releases ------------------------------------------------------------------------------
+# --- Releases ---
 
 
 @does(PAGE, "Releases", "heroku releases --app <app-name>")
@@ -109,7 +109,7 @@ def _restarted(console: Console, it: Happened) -> None:
     only(it, calls=[["ps:restart", "--app", APP]])
 
 
-# --- Apps that do not report ------------------------------------------------------------------
+# --- Apps that do not report ---
 
 
 @prepared(PAGE, "Apps that do not report")

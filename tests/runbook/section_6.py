@@ -28,11 +28,7 @@ def with_rows(console: Console) -> None:
         turn(key, env, False)
 
 
-def outside(statement: str) -> None:
-    raw_sql.change(statement)
-
-
-# --- 6.2 flag_flip --------------------------------------------------------------------
+# --- 6.2 flag_flip ---
 
 
 @prepared(PAGE, "6.2")
@@ -75,7 +71,7 @@ def _flipped_without_a_proof_and_marked(console: Console, it: Happened) -> None:
     assert (warning.claimed_by.get_username(), warning.acknowledged_at) == ("alice", None)
 
 
-# --- 6.3 heroku_commands ------------------------------------------------------------------
+# --- 6.3 heroku_commands ---
 
 
 @prepared(PAGE, "6.3")
@@ -110,7 +106,7 @@ def _made_after_a_y(console: Console, it: Happened) -> None:
     assert not console.is_on(KEY, "staging")
 
 
-# --- 6.4 the config var --------------------------------------------------------------------
+# --- 6.4 the config var ---
 
 
 @does(PAGE, "6.4", "heroku config:get FLAG_<FLAG_KEY> --app <app-name>")
@@ -140,7 +136,7 @@ def _the_row_says_whose_decision(console: Console, it: Happened) -> None:
     assert console.source(KEY, "prod") == "db"
 
 
-# --- 6.5 option A ------------------------------------------------------------------------------
+# --- 6.5 option A ---
 
 
 @prepared(PAGE, "6.5")
@@ -184,7 +180,7 @@ def _one_row_changes_and_the_log_knows(console: Console, it: Happened) -> None:
     assert console.is_on(KEY, "prod")
 
 
-# --- 6.6 option B --------------------------------------------------------------------------------
+# --- 6.6 option B ---
 
 
 @prepared(PAGE, "6.6")
@@ -222,7 +218,7 @@ def _rows_decide_again(console: Console, it: Happened) -> None:
     assert (console.is_on(KEY, "prod"), console.source(KEY, "prod")) == (True, "db")
 
 
-# --- 6.7 the database is down -----------------------------------------------------------------------
+# --- 6.7 the database is down ---
 
 
 @prepared(PAGE, "6.7")
@@ -246,14 +242,14 @@ def _nothing_is_written_and_the_ways_are_named(console: Console, it: Happened) -
     assert "WHERE flag_key='console_billing' AND env='prod';" in it.out
 
 
-# --- 6.8 afterwards ------------------------------------------------------------------------------------
+# --- 6.8 afterwards ---
 
 
 @prepared(PAGE, "6.8")
 def _three_flags_were_changed_by_sql(console: Console) -> None:
     with_rows(console)
-    outside("UPDATE console_feature_flags SET value=1 WHERE env='prod'")
-    outside("UPDATE console_feature_flags SET value=1 WHERE env='staging'")
+    raw_sql.change("UPDATE console_feature_flags SET value=1 WHERE env='prod'")
+    raw_sql.change("UPDATE console_feature_flags SET value=1 WHERE env='staging'")
 
 
 RECONCILE = (
@@ -284,9 +280,9 @@ def _the_value_stayed(console: Console, it: Happened) -> None:
     assert line_of(it)[1:5] == ["prod", "on", "db", "on"]
     told = raw_sql.rows(
         "SELECT action, channel, context FROM console_audit_log"
-        f" WHERE target_id='{KEY}' AND channel <> 'console' ORDER BY id"
+        f" WHERE target_id='{KEY}' ORDER BY id"
     )
-    of_prod = [(action, channel) for action, channel, _ in told][-2:]
-    assert of_prod[-1] == ("console.flag.reconciled", "cli")
-    assert ("console.flag.flip", "sql") in [(action, channel) for action, channel, _ in told]
+    acts = [(action, channel) for action, channel, _ in told]
+    assert acts[-1] == ("console.flag.reconciled", "cli")
+    assert acts.count(("console.flag.flip", "sql")) == 2
     assert parsed(told[-1][2])["incident"] == "INC-7"
