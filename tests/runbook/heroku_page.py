@@ -8,7 +8,8 @@ from accounts.models import User
 from audit.models import AuditEntry, AuditLink
 from tests.processes import raw_sql
 from tests.runbook.console import Console, Happened
-from tests.runbook.section_6 import APP, a_statement
+from tests.runbook.section_6 import APP
+from tests.runbook.section_6_rows import a_statement
 from tests.runbook.sections_1_to_5 import KEY, line_of, turn
 from tests.runbook.sections_7_to_9 import IMPORT, _is_read_in
 from tests.runbook.table import does, only, prepared

@@ -14,7 +14,8 @@ from flags.declarations import load
 from flags.models import ConfigVar, DeclaredFlag
 from promotions.models import Promotion
 from tests.conftest import client_of, make_user
-from tests.runbook.console import APPS, Console, Happened
+from tests.runbook.console import Console, Happened
+from tests.runbook.deployments import APPS
 from tests.runbook.document import read
 from tests.runbook.section_6 import APP, SEEN
 from tests.runbook.sections_1_to_5 import KEY, PAGE, line_of, turn

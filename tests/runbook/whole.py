@@ -4,13 +4,14 @@ from tests.runbook import (
     document,
     heroku_page,
     section_6,
+    section_6_rows,
     sections_1_to_5,
     sections_7_to_9,
     table,
 )
 
 # Imported for what they register.
-TABLES = (sections_1_to_5, section_6, sections_7_to_9, heroku_page)
+TABLES = (sections_1_to_5, section_6, section_6_rows, sections_7_to_9, heroku_page)
 COMMANDS = [
     each for page in document.PAGES for each in document.commands(page, document.read(page))
 ]
