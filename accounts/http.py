@@ -16,6 +16,7 @@ from django_htmx.middleware import HtmxDetails
 
 from accounts.refusals import ActRefused, ProofNeeded
 from audit.actor import Actor, Channel
+from audit.commits import Acts
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,6 +34,7 @@ class ConsoleRequest(HttpRequest):
     actor: Actor
     operator_session: "OperatorSession"
     elevated_until: "datetime | None"
+    acts: Acts
 
 
 View = Callable[Concatenate[ConsoleRequest, ...], HttpResponse]

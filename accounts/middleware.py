@@ -40,9 +40,10 @@ def _operator_of(request: Any) -> User | AnonymousUser:
     row = sessions.find(request.session, user)
     reason = sessions.limit_reached(row, now) if row else "it was ended elsewhere"
     if row is None or reason:
-        if row is not None:
-            sessions.end(row)
-        request.session.flush()
+        with sessions.if_it_takes_changes():
+            if row is not None:
+                sessions.end(row)
+            request.session.flush()
         said = f"Your session is over: {reason}. Sign in again."
         messages.warning(request, said, fail_silently=True)
         return AnonymousUser()

@@ -5,17 +5,21 @@ so of a sign-out and a rotation at the same moment one wins and the other one kn
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
+from django.db import Error as DBError
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import OperatorSession, User
 from accounts.proofs import Proof
 from accounts.spans import span
+from audit.failures import Failure, failure_of
 
 # More often would be a write for every request, and the limit is counted in minutes.
 TOUCH_EVERY = timedelta(minutes=1)
@@ -60,7 +64,18 @@ def limit_reached(row: OperatorSession, now: datetime) -> str:
 def touch(row: OperatorSession, now: datetime) -> None:
     """Note that the session is in use, at most once a minute."""
     if now - row.last_seen_at > TOUCH_EVERY:
-        OperatorSession.objects.filter(pk=row.pk, last_seen_at__lt=now).update(last_seen_at=now)
+        with if_it_takes_changes():
+            OperatorSession.objects.filter(pk=row.pk, last_seen_at__lt=now).update(last_seen_at=now)
+
+
+@contextmanager
+def if_it_takes_changes() -> Iterator[None]:
+    """For notes that are not worth a page: a read-only database is read without them."""
+    try:
+        yield
+    except DBError as error:
+        if failure_of(error) is not Failure.READ_ONLY:
+            raise
 
 
 def rotate(session: SessionBase, row: OperatorSession, **changes: Any) -> None:

@@ -9,12 +9,14 @@ from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import Error as DBError
+from django.db import connection, transaction
 from django.utils import timezone
 
 from audit import checkpoints, sealing
 from audit.actor import Actor
 from audit.canonical import FIELDS
+from audit.commits import Commit, note_done
 from audit.models import AuditEntry
 
 
@@ -23,7 +25,7 @@ class NotInTransaction(RuntimeError):
 
 
 # The rows of the transaction at hand that have no links yet.
-_to_seal: ContextVar[list[int] | None] = ContextVar("audit_rows_to_seal", default=None)
+_to_seal: ContextVar[list[AuditEntry] | None] = ContextVar("audit_rows_to_seal", default=None)
 
 
 @contextmanager
@@ -35,20 +37,35 @@ def audited() -> Iterator[None]:
     `audited()` this is a savepoint, and the outer one seals: several acts in one transaction are
     put in an `audited()` of their own, never in a plain `atomic()`, which would keep the lock.
 
-    Of changes to prod's flags a checkpoint goes to the log once they are committed.
+    Where the answer to COMMIT is lost, the row is looked for: if it is there all goes on, with
+    everything that `on_commit` was given, as if the answer had come. If it is not, the error says
+    that nothing was done. Raises OutcomeUnknown where nobody can be asked. Of changes to prod's
+    flags a checkpoint goes to the log once they are committed.
     """
-    with transaction.atomic():
-        if _to_seal.get() is not None:
+    if _to_seal.get() is not None:
+        with transaction.atomic():
             yield
-            return
-        recorded: list[int] = []
-        token = _to_seal.set(recorded)
-        try:
-            yield
-        finally:
-            _to_seal.reset(token)
-        if recorded and not transaction.get_rollback():
-            _seal(recorded)
+        return
+    recorded: list[AuditEntry] = []
+    commit = None
+    # Inside a plain `atomic()` the COMMIT is somebody else's.
+    is_outermost = not connection.in_atomic_block
+    try:
+        with transaction.atomic():
+            token = _to_seal.set(recorded)
+            try:
+                yield
+            finally:
+                _to_seal.reset(token)
+            kept = _seal(recorded) if recorded and not transaction.get_rollback() else []
+            if is_outermost and kept:
+                commit = Commit.about_to(kept)
+    except DBError as error:
+        # What was raised before COMMIT was sent leaves nothing done.
+        if commit is None or not commit.is_in_doubt(error) or not commit.settle():
+            raise
+    if commit is not None:
+        note_done(commit.entries)
 
 
 def record(
@@ -85,17 +102,21 @@ def record(
         change_id=change_id,
     )
     entry.append()
-    recorded.append(entry.pk)
+    recorded.append(entry)
     return entry
 
 
 _ACTION, _PAYLOAD = FIELDS.index("action"), FIELDS.index("payload")
 
 
-def _seal(recorded: list[int]) -> None:
-    sealed = sealing.seal(recorded)
+def _seal(recorded: list[AuditEntry]) -> list[AuditEntry]:
+    """Those of the rows that are there: a savepoint may have taken some back."""
+    sealed = sealing.seal(entry.pk for entry in recorded)
     if any(map(_is_of_prod, sealed.rows)):
         transaction.on_commit(functools.partial(checkpoints.log, sealed.head), robust=True)
+    # On SQLite a row that was taken back leaves its number to the next one.
+    by_number = {entry.pk: entry for entry in recorded}
+    return [by_number[row[0]] for row in sealed.rows if row[0] in by_number]
 
 
 def _is_of_prod(row: Sequence[Any]) -> bool:

@@ -3,12 +3,14 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.response import TemplateResponse
 
 from accounts.http import ConsoleRequest, refuse
+from audit.failures import takes_no_changes
 from audit.read_only import ReadOnlyAdmin
 from flags import break_glass, bulk
 from flags.declarations import Risk
@@ -81,6 +83,7 @@ class DeclaredFlagAdmin(ReadOnlyAdmin):
             "environment": where,
             "orphans": orphans(env, list(where.declarations)),
             "break_glass": list(break_glass.waiting()),
+            "read_only": takes_no_changes(connection),
             "out_of_step": where.is_own and plan_sync(where.declarations, env),
         }
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from django.db import Error as DBError
 
 from audit.actor import Actor
+from audit.commits import OutcomeUnknown
 from flags import policy
 from flags.declarations import is_key
 from flags.errors import UndeclaredFlag
@@ -126,13 +127,18 @@ def run(acts: Sequence[tuple[str, Callable[[], bool]]]) -> BulkResult:
             done = act()
         except (FlipRefused, UndeclaredFlag) as refused:
             result.refused.append((key, str(refused)))
+        except OutcomeUnknown as unknown:
+            result.refused.append((key, str(unknown)))
+            result.refused += _untried(acts[number + 1 :])
+            break
         except DBError:
-            result.refused.append((key, "the database did not answer: look before you try again."))
-            result.refused += [
-                (untried, "not tried: the database did not answer.")
-                for untried, _ in acts[number + 1 :]
-            ]
+            result.refused.append((key, "nothing was changed: the database did not answer."))
+            result.refused += _untried(acts[number + 1 :])
             break
         else:
             (result.done if done else result.already).append(key)
     return result
+
+
+def _untried(acts: Sequence[tuple[str, Callable[[], bool]]]) -> list[tuple[str, str]]:
+    return [(key, "not tried: the database did not answer.") for key, _ in acts]

@@ -4,7 +4,8 @@ import sys
 
 from django.core.management.base import OutputWrapper
 
-from flags.heroku.override import Override, Step
+from flags.heroku.override import Override
+from flags.heroku.ways import Step
 
 
 def write_plan(plan: Override, out: OutputWrapper) -> None:

@@ -34,9 +34,13 @@ def name_of(key: str) -> str:
     return PREFIX + key.upper()
 
 
-def key_of(name: str) -> str:
-    """The flag key that variable `name` speaks for; the reverse of `name_of`."""
-    return name.removeprefix(PREFIX).lower()
+def keys_of(names: Iterable[str]) -> list[str]:
+    """The flag keys that these variables speak for, without those that no key can have.
+
+    ``FLAG_Console_Billing`` speaks for nobody, ``console_billing`` least of all.
+    """
+    keys = {name: name.removeprefix(PREFIX).lower() for name in names}
+    return [key for name, key in keys.items() if name_of(key) == name]
 
 
 def read(keys: Iterable[str], environ: Mapping[str, str] | None = None) -> dict[str, bool]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from audit.actor import Channel
 from audit.ages import age
@@ -169,7 +169,8 @@ def _removals(keys: Collection[str], env: str) -> dict[str, LastChange]:
 
 def latest_removals(keys: Collection[str]) -> dict[tuple[str, str], int]:
     """The audit row of the latest removal of each flag's DB row, by flag key and environment."""
-    removals = _latest(channel=Channel.SQL).filter(payload__to=None)
+    # Raw SQL may have made the row anew since, and that is its latest act then.
+    removals = _latest(Q(payload__to=None), channel=Channel.SQL)
     return {
         (entry.target_id, entry.payload["env"]): entry.pk
         for entry in removals
@@ -177,13 +178,13 @@ def latest_removals(keys: Collection[str]) -> dict[tuple[str, str], int]:
     }
 
 
-def _latest(**rare: str) -> QuerySet[AuditEntry]:
+def _latest(*among: Q, **rare: str) -> QuerySet[AuditEntry]:
     """Of such rows, which are rare in the log, the latest about each flag in each environment.
 
     An index finds them by `rare` alone, however long the log is. They are not asked for by flag: of
     one flag the log may tell a million times, and SQLite would look through all of that.
     """
-    latest = AuditEntry.objects.filter(**rare).values("target_id", "payload__env")
+    latest = AuditEntry.objects.filter(*among, **rare).values("target_id", "payload__env")
     return AuditEntry.objects.filter(pk__in=latest.annotate(latest=Max("id")).values("latest"))
 
 

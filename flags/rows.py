@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from audit.actor import Actor
-from flags import config_vars, policy
+from flags import policy
 from flags.history import LastChange, changes_of, last_changes
 from flags.layers import Source, word
 from flags.models import DeclaredFlag, FeatureFlag
@@ -49,7 +49,7 @@ class Row:
             lines.append(f"DB row says {word(bool(state.row.value))}: dormant, the DB layer is off")
         if said.env is not None and state.source is Source.DB:
             lines.append(f"config var says {word(said.env)}: dormant")
-        if state.environment.is_own and config_vars.not_understood([state.key]):
+        if state.environment.ignores_config_var(state.key):
             lines.append("config var is ignored: no boolean")
         if said.yaml != state.value:
             lines.append(f"YAML default is {word(said.yaml)}")

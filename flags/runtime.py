@@ -1,5 +1,6 @@
 """This process's store and declarations, built from Django's settings on the first question."""
 
+import contextlib
 import functools
 import os
 import threading
@@ -33,6 +34,16 @@ def _load(path: Path) -> declarations.Declarations:
 def store() -> "Store":
     """The store of this process, made on the first call."""
     return _store or _open_store()
+
+
+def begin() -> None:
+    """Have this process read its flags from now on, without waiting for them.
+
+    For web processes, after the fork: what they show while the database is away is what they read
+    before it. A file that is no good stops nothing here.
+    """
+    with contextlib.suppress(declarations.DeclarationsError):
+        store().begin()
 
 
 def invalidate(env: str) -> None:

@@ -36,6 +36,12 @@ class Environment:
     def is_own(self) -> bool:
         return self.name == settings.CONSOLE_ENV
 
+    def ignores_config_var(self, key: str) -> bool:
+        """Whether the flag's config var is set, as far as is known, to what is no boolean."""
+        if self.told is None:
+            return self.is_own and bool(config_vars.not_understood([key]))
+        return key in self.told.found and self.told.found[key].value is None
+
     def state(self, key: str, row: FeatureFlag | None) -> "FlagState":
         """The state of `key`, which is declared here, given its DB row."""
         declaration = self.declarations[key]

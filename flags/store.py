@@ -8,8 +8,10 @@ import contextlib
 import logging
 import os
 import threading
+import time
 import weakref
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from flags import config_vars
@@ -38,6 +40,17 @@ class RowSource(Protocol):
         """Forget a connection that was inherited through a fork, without closing it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a store answers now. `age` is how many seconds ago its rows were last read from the
+    database; None: not since the process began, so config vars and YAML alone answer. `db_layer` is
+    whether it reads rows at all."""
+
+    values: Mapping[str, Resolution]
+    age: float | None
+    db_layer: bool
+
+
 class Store:
     """Resolved values of one environment, at most `ttl` seconds old while the database answers.
 
@@ -60,6 +73,8 @@ class Store:
         self._interval = ttl / REFRESHES_PER_TTL
         self._strict = strict
         self._rows: Mapping[str, bool] = {}
+        # By the clock that a fork does not set back: the rows outlive one, too.
+        self._loaded_at: float | None = None
         self._undeclared: set[str] = set()
         self._reset()
         _stores.add(self)
@@ -106,6 +121,27 @@ class Store:
             fresh = self._changed.wait_for(lambda: self._answered >= ticket, timeout)
         if not fresh:
             logger.warning("flags of %s were not read again within %.1f s", self.env, timeout)
+
+    def begin(self) -> None:
+        """Start the refresher, if it is not at work, and do not wait for it.
+
+        For processes that may be asked for last known values before they asked for a flag. Never
+        before a fork: threads stay in the parent.
+        """
+        if self._source is None or (self._thread is not None and self._thread.is_alive()):
+            return
+        with self._changed:
+            try:
+                self._ensure_refresher(self._source)
+            except RuntimeError as error:
+                logger.warning("flags of %s have no refresher yet: %s", self.env, error)
+
+    def snapshot(self) -> Snapshot:
+        """All values as they are known now, and how old they are. Asks and waits for nothing."""
+        with self._changed:
+            table, loaded_at = self._table, self._loaded_at
+        age = None if loaded_at is None else time.monotonic() - loaded_at
+        return Snapshot(table or self._resolve(self._rows), age, self._source is not None)
 
     def stop(self) -> None:
         """End the refresher and close its connection. The next read starts it again."""
@@ -190,6 +226,7 @@ class Store:
         with self._changed:
             self._rows, self._table, self._values = rows, table, values
             if answered is not None:
+                self._loaded_at = time.monotonic()
                 self._answered = max(self._answered, answered)
             self._changed.notify_all()
 

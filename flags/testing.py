@@ -38,6 +38,9 @@ class InlineStore(Store):
         self._load()
         return super().explain(key)
 
+    def begin(self) -> None:
+        """There is no thread to start."""
+
     def _load(self) -> None:
         self._publish(self._source.load() if self._source else {})
 

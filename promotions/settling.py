@@ -40,8 +40,8 @@ def settle_all(now: datetime) -> Settled:
     """End every open promotion whose time is over or whose value changed on staging.
 
     Each in a transaction of its own, and one that cannot be ended holds up no other; safe to run
-    twice at once. On staging's own deployment it ends those, too, whose value does not hold there
-    because the database layer is off.
+    twice at once. It ends those, too, whose value does not hold on staging because the database
+    layer is off there, as staging's own deployment knows and the other one by what it reported.
     """
     done = Settled()
     for at in stand(list(Promotion.objects.open().order_by("id"))):

@@ -53,7 +53,7 @@ class ConsoleAdminSite(admin.AdminSite):
         import accounts.urls
         import promotions.urls
         from audit.models import AuditEntry
-        from flags import reconcile_views, views
+        from flags import flip_views, reconcile_views, views
         from flags.heroku.views import config_vars
         from raxxconsole.views import choose_environment
 
@@ -68,8 +68,8 @@ class ConsoleAdminSite(admin.AdminSite):
             path("env", choose_environment, name="choose_environment"),
             path("flags", views.flag_list, name="flags_declaredflag_changelist"),
             path("flags/<str:key>", views.flag_page, name="flag"),
-            path("flags/<str:key>/flip", views.flip_flag, name="flip_flag"),
-            path("flags/<str:key>/offer", views.offer_flip, name="offer_flip"),
+            path("flags/<str:key>/flip", flip_views.flip_flag, name="flip_flag"),
+            path("flags/<str:key>/offer", flip_views.offer_flip, name="offer_flip"),
             path(
                 "flags/<str:key>/reconcile", reconcile_views.reconcile_flag, name="reconcile_flag"
             ),

@@ -1,5 +1,6 @@
 """GET /healthz: alive. GET /readyz: able to serve. JSON, cached for some seconds."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -11,10 +12,22 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
 
 from audit import triggers
+from audit.deadline import answers_within
+from audit.failures import Failure, failure_of, takes_no_changes
 from flags import runtime
 from flags.declarations import DeclarationsError
+from raxxconsole import outage, outage_pass
+
+logger = logging.getLogger(__name__)
 
 CACHE_SECONDS = 5.0
+LOOK_SECONDS = 3.0
+_AWAY = "the database does not answer"
+_FAILURES = {
+    Failure.AWAY: _AWAY,
+    Failure.BUSY: "the database is busy",
+    Failure.READ_ONLY: "the database is read-only",
+}
 _lock = threading.Lock()
 _last: tuple[float, dict[str, str]] | None = None
 
@@ -33,14 +46,20 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """
     problems = _problems()
     answer: dict[str, object] = {"status": "unavailable" if problems else "ok"}
-    if problems and _is_signed_in(request):
+    if problems and _is_signed_in(request, problems):
         answer["problems"] = problems
     return JsonResponse(answer, status=503 if problems else 200)
 
 
-def _is_signed_in(request: HttpRequest) -> bool:
+def _is_signed_in(request: HttpRequest, problems: dict[str, str]) -> bool:
+    """Whether an operator asks; by their pass, where the database cannot be asked for sessions."""
+    if outage_pass.bearer(request):
+        return True
+    if problems.get("database") == _AWAY:
+        return False
     try:
-        return request.user.is_authenticated
+        with answers_within(LOOK_SECONDS):
+            return request.user.is_authenticated
     except DBError:
         return False
 
@@ -68,9 +87,19 @@ def _problems() -> dict[str, str]:
 
 
 def _look() -> dict[str, str]:
-    """Problem by name of the thing looked at."""
+    """Problem by name of the thing looked at. It takes no longer than LOOK_SECONDS."""
+    with answers_within(LOOK_SECONDS):
+        problems = _problems_found()
+    if "database" in problems:
+        # What this connection says of the database may outlast what is so.
+        outage.let_go()
+    return problems
+
+
+def _problems_found() -> dict[str, str]:
     looks: dict[str, Callable[[], str]] = {
         "yaml": _yaml_problem,
+        "database": _database_problem,
         "migrations": _unapplied_migrations,
         "triggers": lambda: ", ".join(triggers.missing(connection)),
     }
@@ -80,10 +109,22 @@ def _look() -> dict[str, str]:
             problem = look()
         except DBError as error:
             # The next look would wait for the same database.
-            return problems | {"database": str(error).strip()}
+            logger.warning("/readyz: %s", str(error).strip())
+            return problems | {"database": _said_of(error)}
         if problem:
             problems[name] = problem
     return problems
+
+
+def _said_of(error: DBError) -> str:
+    """In words of ours: the driver's name addresses."""
+    failure = failure_of(error)
+    return _FAILURES[failure] if failure else str(error).strip()
+
+
+def _database_problem() -> str:
+    connection.ensure_connection()
+    return _FAILURES[Failure.READ_ONLY] if takes_no_changes(connection) else ""
 
 
 def _unapplied_migrations() -> str:

@@ -9,18 +9,24 @@ from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.db import Error as DBError
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, UnreadablePostError
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import escape_leading_slashes
 
 from accounts.http import ConsoleRequest, client_address, console_actor
-from raxxconsole import logs
-from raxxconsole.views import ACTIVE_ENV, database_unavailable
+from audit.commits import noting_acts
+from audit.deadline import answers_within
+from audit.failures import Failure, failure_of, takes_no_changes
+from raxxconsole import logs, outage, outage_page, outage_pass
+from raxxconsole.views import ACTIVE_ENV
 
+logger = logging.getLogger(__name__)
 access_log = logging.getLogger("raxxconsole.access")
 GetResponse = Callable[[Any], HttpResponse]
-_DATABASE_AWAY = (OperationalError, InterfaceError)
+REQUEST_SECONDS = 10.0
 _CONSOLE = "/console"
 _NO_DEVICES = ", ".join(
     f"{feature}=()"
@@ -72,6 +78,19 @@ def response_headers(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+class ConsoleSessionMiddleware(SessionMiddleware):
+    """Django's own; a session that the database does not take is a 503 that says so, not a 500."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        try:
+            return super().process_response(request, response)
+        except DBError as error:
+            answer = _outage(request, error)
+            if answer is None:
+                raise
+            return answer
+
+
 class OperatorMiddleware:
     """`request.active_env` and `request.actor` on console pages; 503 while the database is away."""
 
@@ -83,19 +102,55 @@ class OperatorMiddleware:
             # PostgreSQL takes no NUL in a text: the page without such a query.
             # A path that begins with two slashes would name another host.
             return HttpResponseRedirect(escape_leading_slashes(request.path))
-        if request.path_info.startswith(f"{_CONSOLE}/"):
-            _read_body(request)
+        if not request.path_info.startswith(f"{_CONSOLE}/"):
+            return self.get_response(request)
+        _read_body(request)
+        if not outage.may_ask():
+            return outage_page.answer(request, Failure.AWAY)
+        # The browser gives a flip up after 25 s; looking for a lost commit comes on top of these.
+        with noting_acts() as request.acts, answers_within(REQUEST_SECONDS):
             try:
                 request.active_env = _active_env(request)
                 request.actor = console_actor(request)
-            except _DATABASE_AWAY:
-                return database_unavailable(request)
-        return self.get_response(request)
+                response = self.get_response(request)
+                return _after(request, response)
+            except DBError as error:
+                answer = _outage(request, error)
+                if answer is None:
+                    raise
+                return answer
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if isinstance(exception, _DATABASE_AWAY):
-            return database_unavailable(request)
+        return _outage(request, exception)
+
+
+def _after(request: ConsoleRequest, response: HttpResponse) -> HttpResponse:
+    """What is left to do once a console page is drawn, or was refused."""
+    if response.status_code != 503:
+        if request.user.is_authenticated:
+            outage.answered()
+        outage_pass.carry(request, response, request.user)
+    if takes_no_changes(connection):
+        # A session stays what it was at its start, whatever the server does since.
+        outage.let_go()
+    return response
+
+
+def _outage(request: HttpRequest, error: Exception) -> HttpResponse | None:
+    """503 where the error is the database's, and not the console's."""
+    failure = failure_of(error)
+    if failure is None:
         return None
+    # The first one with all that is known, those that follow it in one line each.
+    is_news = failure is not Failure.AWAY or outage.failed(error)
+    said = "the database is %s for %s %s: %s"
+    first_line = str(error).partition("\n")[0]
+    logger.error(
+        *(said, failure, request.method, request.path, first_line),
+        exc_info=error if is_news else None,
+    )
+    outage.let_go()
+    return outage_page.answer(request, failure)
 
 
 def _read_body(request: HttpRequest) -> None:

@@ -1,7 +1,5 @@
 """The active environment, and the answers that belong to no app."""
 
-import logging
-
 from django.conf import settings
 from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,8 +13,6 @@ from accounts.http import (
     refuse,
     safe_next,
 )
-
-logger = logging.getLogger(__name__)
 
 ACTIVE_ENV = "active_env"
 """The session's key for the active environment."""
@@ -71,18 +67,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
         500,
         "The console failed",
         "The console failed while it answered. Look at the current value before you try again.",
-    )
-
-
-def database_unavailable(request: HttpRequest) -> HttpResponse:
-    """503: says so without asking the database who the reader is."""
-    logger.exception("no answer from the database for %s %s", request.method, request.path)
-    return _bare(
-        request,
-        503,
-        "Database unavailable",
-        "The console's database does not answer, so nothing can be shown or changed here. "
-        "Reload to see the current value before you try again.",
     )
 
 

@@ -12,6 +12,9 @@ from django.core.wsgi import get_wsgi_application
 
 application = get_wsgi_application()
 
+from audit import deadline  # noqa: E402
 from flags import runtime  # noqa: E402
 
+# Web threads are few, and the one that answers /healthz is among them.
+deadline.install()
 runtime.declared()

@@ -199,7 +199,7 @@ def _table_complete(now: datetime) -> Iterator[Finding]:
             yield Finding(Verdict.PASS, f"{text}, audit row {pk}")
     for line in table.lines:
         if line.dormant_since and not line.var.removed_at:
-            text = f"{line.var}: {line.stage}, dormant since {line.dormant_since:{_DATE}}"
+            text = f"{line.var}: {line.stage}, shadowed by a row since {line.dormant_since:{_DATE}}"
             yield Finding(Verdict.PASS, text)
 
 
@@ -215,7 +215,7 @@ def _is_kept_up(app: App, now: datetime) -> Finding:
 def _unseen(env: str, key: str = "") -> Finding:
     """The console of `env` never reported, so nothing of its config vars is known."""
     app = console_app(env) or f"<console of {env}>"
-    look = f"heroku config:get {name_of(key)} --app {app}" if key else App(app, env, None).look
+    look = str(Call("config:get", (name_of(key),), app)) if key else App(app, env, None).look
     text = f"{app} ({env}) never reported its config vars: release it, or look by hand"
     return Finding(Verdict.UNSEEN, text, look)
 

@@ -12,7 +12,7 @@ from django.db.models import BigIntegerField, Case, OuterRef, Q, Subquery, Value
 
 from audit.models import PAYLOAD_ENV, AuditEntry
 from flags.config_vars import SWITCH, SWITCH_KEY
-from flags.heroku.reported import Reported, everyone
+from flags.heroku.reported import Reported, console_app, everyone
 from flags.history import FLIP, latest_removals
 from flags.layers import resolve
 from flags.models import ConfigVar, DeclaredFlag, Env, FeatureFlag
@@ -141,12 +141,18 @@ def live_rows(keys: Collection[str]) -> dict[tuple[str, str], Live]:
 
 
 def _layer_since(told: Collection[Reported]) -> dict[str, datetime]:
-    """When each environment's console was seen to turn its DB layer on, where that is known."""
-    return {
-        each.env: each.db_layer_since
-        for each in told
-        if not each.report.imported and each.db_layer_since
-    }
+    """When each environment's console was seen to turn its DB layer on, where that is known.
+
+    By the report that `console_of` goes by: an app that was renamed left its old one behind.
+    """
+    found: dict[str, Reported] = {}
+    for each in sorted(told, key=lambda each: each.at):
+        before = found.get(each.env)
+        if not each.report.imported or (
+            each.app == console_app(each.env) and (before is None or before.report.imported)
+        ):
+            found[each.env] = each
+    return {env: each.db_layer_since for env, each in found.items() if each.db_layer_since}
 
 
 def _line(
@@ -178,11 +184,12 @@ def _lacks(
     yaml: bool | None,
     soaked_at: datetime | None,
     now: datetime,
-) -> "list[Lack]":
+) -> list[Lack]:
     """What keeps it from being removed, in the order in which to see to it."""
-    found = []
     if yaml is None:
-        found.append(Lack("undeclared", f"no flag {var.flag_key} is declared in {var.env}"))
+        text = f"no flag {var.flag_key} is declared in {var.env}: declare it, or unset it by hand"
+        return [Lack("undeclared", text)]
+    found = []
     if not told.db_layer:
         text = f"{var.app} does not read database rows ({SWITCH} is not 1 there): the var decides"
         found.append(Lack("layer_off", text))
@@ -198,7 +205,7 @@ def _lacks(
     if told.report.imported and now - told.at > IMPORT_HOLDS:
         text = f"{var.app} was read in at {told.at:%Y-%m-%d %H:%M} UTC: read it in again"
         found.append(Lack("old_report", text))
-    if yaml is not None and _would_change(var, told, live, yaml):
+    if _would_change(var, told, live, yaml):
         found.append(Lack("would_change", f"without it {var.flag_key} would change in {var.env}"))
     return found
 

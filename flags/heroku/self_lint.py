@@ -2,7 +2,7 @@
 9). It sees what the sources say, not what a program could still put together."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from flags.config_vars import PREFIX
@@ -11,11 +11,15 @@ READER = "flags/config_vars.py"
 ROOMS = ("audit", "accounts", "flags", "promotions", "raxxconsole", "manage.py")
 # How an environment is read: by these names of `os` and `environ`, by whatever way they came.
 _READING = {"environ", "environb", "getenv", "getenvb"}
+_READ = "read_"
+"""What our own functions that read an environment begin with."""
 _EXPRESSIONS = (
     *(ast.Call, ast.Subscript, ast.Compare),
     *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.For),
 )
 _NAMES = {"PREFIX", "SWITCH", "name_of"}
+# Without a word of each of these no file reads a variable.
+_TELLING = ({_READ, *_READING}, {PREFIX, *_NAMES})
 
 
 def reads(root: Path) -> list[str]:
@@ -23,8 +27,9 @@ def reads(root: Path) -> list[str]:
     found = []
     for path in _sources(root):
         where = path.relative_to(root).as_posix()
-        if where != READER:
-            tree = ast.parse(path.read_bytes(), filename=where)
+        source = path.read_text(encoding="utf-8")
+        if where != READER and all(_mentions(source, words) for words in _TELLING):
+            tree = ast.parse(source, filename=where)
             found += [f"{where}:{line}" for line in sorted(set(_lines(tree)))]
     return found
 
@@ -35,23 +40,76 @@ def _sources(root: Path) -> Iterator[Path]:
         yield from sorted(place.rglob("*.py")) if place.is_dir() else [place] * place.is_file()
 
 
+def _mentions(text: str, words: set[str]) -> bool:
+    """Of most files a glance is enough."""
+    return any(word in text for word in words)
+
+
 def _lines(tree: ast.Module) -> Iterator[int]:
     """Lines with an expression that reads an environment and names a `FLAG_*` variable in it."""
+    readers, names = _readers(tree), _flag_names(tree)
     for node in ast.walk(tree):
         if isinstance(node, _EXPRESSIONS):
             parts = list(ast.walk(node))
-            if any(map(_reads, parts)) and any(map(_is_of_a_flag, parts)):
+            # What a loop's body reads is an expression of its own.
+            read_by = ast.walk(node.iter) if isinstance(node, ast.For) else parts
+            is_read = any(_reads(part) or _name(part) in readers for part in read_by)
+            if is_read and any(_is_of_a_flag(part) or _name(part) in names for part in parts):
                 yield node.lineno
 
 
+def _readers(tree: ast.Module) -> set[str]:
+    """What else this file calls an environment, or what reads one."""
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    aliases = (alias for node in imports if node.module == "os" for alias in node.names)
+    renamed = {alias.asname for alias in aliases if alias.asname and alias.name in _READING}
+    return renamed | _assigned(tree, _is_environment)
+
+
+def _is_environment(value: ast.AST) -> bool:
+    """`os.environ`, `os.getenv`, or an `environ.Env()` of django-environ; not what they answer."""
+    return _name(value) in _READING or (isinstance(value, ast.Call) and _name(value.func) == "Env")
+
+
+def _flag_names(tree: ast.Module) -> set[str]:
+    """What this file calls the name of a `FLAG_*` variable."""
+    return _assigned(tree, lambda value: any(map(_is_of_a_flag, _heads(value))))
+
+
+def _heads(value: ast.AST) -> Iterator[ast.AST]:
+    """The value, and where it is put together, what it begins with: never a call's arguments."""
+    yield value
+    match value:
+        case ast.Call(func=inner) | ast.Attribute(value=inner) | ast.BinOp(left=inner):
+            yield from _heads(inner)
+        case ast.JoinedStr(values=[inner, *_]) | ast.FormattedValue(value=inner):
+            yield from _heads(inner)
+
+
+def _assigned(tree: ast.Module, is_wanted: Callable[[ast.AST], bool]) -> set[str]:
+    """The names that the file gives to such values."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=targets, value=value) if is_wanted(value):
+                found.update(_name(target) for target in targets)
+            case ast.AnnAssign(target=target, value=ast.AST() as value) if is_wanted(value):
+                found.add(_name(target))
+            case ast.NamedExpr(target=target, value=value) if is_wanted(value):
+                found.add(_name(target))
+    return found - {""}
+
+
+def _name(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
 def _reads(node: ast.AST) -> bool:
-    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-    return name in _READING or name.startswith("read_")
+    return _name(node) in _READING or _name(node).startswith(_READ)
 
 
 def _is_of_a_flag(node: ast.AST) -> bool:
     if isinstance(node, ast.Constant):
-        text = node.value
+        text = node.value.decode("latin-1") if isinstance(node.value, bytes) else node.value
         return isinstance(text, str) and text.startswith(PREFIX)
-    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-    return name in _NAMES
+    return _name(node) in _NAMES

@@ -1,5 +1,6 @@
 """The deprecation table as a whole, and as Markdown and JSON (runbook section 8)."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,9 +39,12 @@ class App:
     @property
     def look(self) -> str:
         """The pipe that lets the console see it."""
+        name = shlex.quote(self.name)
+        is_told = settings.HEROKU_APPS.get(self.name, self.name.rpartition("-")[2]) == self.env
+        env = "" if is_told else f" --env {self.env}"
         return (
-            f"heroku config --json --app {self.name} "
-            f"| python manage.py import_config_vars --app {self.name}"
+            f"heroku config --json --app {name} "
+            f"| python manage.py import_config_vars --app {name}{env}"
         )
 
 
@@ -148,7 +152,12 @@ def _rows(head: tuple[str, ...], rows: list[list[str]], nothing: str) -> Iterato
         yield nothing
         return
     for cells in (list(head), ["---"] * len(head), *rows):
-        yield f"| {' | '.join(cells)} |"
+        yield f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(text: str) -> str:
+    """Text that stays in its cell, whatever an app is called."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _cells(line: Line) -> list[str]:
@@ -162,7 +171,7 @@ def _app_rows(table: Table) -> list[list[str]]:
     return [
         [app.name, app.env, word(app.told.db_layer), f"{_minute(app.told.at)} UTC"]
         if app.told
-        else [app.name, app.env, "cannot be seen", f"never; `{app.look}`".replace("|", "\\|")]
+        else [app.name, app.env, "cannot be seen", f"never; `{app.look}`"]
         for app in table.apps
     ]
 

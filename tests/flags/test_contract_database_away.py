@@ -5,7 +5,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import InterfaceError, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from flags import services, views
+from flags import flip_views, services, views
 from tests.conftest import PASSWORD
 from tests.pages import (
     FLAGS,
@@ -21,7 +21,12 @@ from tests.pages import (
 pytestmark = pytest.mark.usefixtures("declared")
 FORMS = pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "plain"])
 ERRORS = pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-PLACES = [(services, "write"), (views, "flip"), (views, "read_state"), (views, "closed_gate")]
+PLACES = [
+    (services, "write"),
+    (flip_views, "flip"),
+    (flip_views, "read_state"),
+    (views, "closed_gate"),
+]
 PAGES = ["/console/", FLAGS, f"{FLAGS}/{LOW}", "/console/audit"]
 
 

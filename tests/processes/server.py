@@ -97,7 +97,9 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_until_it_answers(process: subprocess.Popen, url: str, seconds: float = 30.0) -> None:
+def wait_until_it_answers(
+    process: subprocess.Popen, url: str | urllib.request.Request, seconds: float = 30.0
+) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:

@@ -3,8 +3,9 @@
 import re
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookiejar import CookieJar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlencode
 
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
@@ -27,11 +28,16 @@ def drawn_row(page: str, key: str) -> dict[str, str]:
 
 
 class Session:
-    """Signed in at `base`, a server's URL."""
+    """Signed in at `base`, a server's URL. `through` are the headers that a router before it sets
+    in each request: the browser speaks TLS with it, so that `Secure` cookies come back to it."""
 
-    def __init__(self, base: str, name: str, password: str) -> None:
+    def __init__(
+        self, base: str, name: str, password: str, *, through: Mapping[str, str] | None = None
+    ) -> None:
         self.base = base
-        self.cookies = CookieJar()
+        self._through = through or {}
+        secure = ("https", "http") if through else ("https",)
+        self.cookies = CookieJar(DefaultCookiePolicy(secure_protocols=secure))
         self._opener = urllib.request.build_opener(
             urllib.request.HTTPCookieProcessor(self.cookies),
             # A proxy of the developer's has no business on loopback.
@@ -72,6 +78,8 @@ class Session:
         return found[1]
 
     def _send(self, request: urllib.request.Request) -> Answer:
+        for name, value in self._through.items():
+            request.add_header(name, value)
         try:
             with self._opener.open(request, timeout=30) as response:
                 return Answer(response.status, response.read().decode())

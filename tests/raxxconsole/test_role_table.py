@@ -3,25 +3,20 @@
 A new address fails here until it has its rows.
 """
 
-import json
-import uuid
-from datetime import timedelta
+from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 import pytest
 from django.urls import URLPattern, get_resolver
-from django.utils import timezone
 
-from accounts.models import User
-from accounts.roles import Role
 from audit.models import AuditEntry
-from flags.models import BreakGlass, DeclaredFlag
-from promotions.marking import mark
-from tests.codes import code_of, enrolled, wrong_code
-from tests.conftest import PASSWORD, console_actor, make_user
-from tests.flags.outside import last_change, raw_delete, raw_insert
-from tests.pages import HIGH, LOW, MEDIUM, client_as, everything, flip_url
+from flags.testing import inline_store
+from tests.conftest import PASSWORD
+from tests.pages import HIGH, LOW, MEDIUM, everything, flip_url
+from tests.raxxconsole.visits import DUE_HIGH, FLIP, Visit, prepare, undone
+
+pytestmark = pytest.mark.django_db
 
 FORM = "application/x-www-form-urlencoded"
 # Each kind of visitor, and the column of the table that is theirs.
@@ -42,7 +37,7 @@ class Row(NamedTuple):
     """One method of one address, and its status for each column.
 
     `audited` are the acts that a Done leaves in the audit log, "" nothing. In `path` and `fields`
-    stand the names in braces that `known()` knows.
+    stand the names in braces that a Visit knows.
     """
 
     method: str
@@ -58,9 +53,7 @@ class Row(NamedTuple):
 
 OK, SEEN = Done(200), Done(303)
 ANSWER = {"env": "staging", "seen": "{gone_low}", "incident": "INC-7"}
-FLIP = {"to": "on", "env": "staging", "seen": "yaml::0"}
 STAGING = {"env": "staging"}
-DUE_LOW, DUE_HIGH = "console_customer_notes", "console_bulk_refunds"
 MARKED, PROMOTED = "flag.flip flag.mark_promote", "flag.approved flag.flip flag.promoted"
 BULK = {"action": "flip_on", "_selected_action": "{high}", "plan": "{plan}"}
 LIST, FLAG = "/console/flags", f"/console/flags/{LOW}"
@@ -262,59 +255,28 @@ def patterns_of(resolver, prefix: str = "") -> list[str]:
     return found
 
 
-def known(who: str) -> dict[str, object]:
-    """What the names in braces stand for. The visitor has two devices, if there is an account.
-
-    `gone_low`, …: raw SQL took the row of a flag of that risk.
-    """
-    for key in (LOW, MEDIUM, HIGH):
-        raw_insert(key=key)
-        raw_delete(key)
-    erin = make_user("erin", Role.OPS)
-    make_user("frank", Role.SUPPORT, is_active=False)
-    user = User.objects.filter(username=f"the-{who}").first() or make_user("nobody-in-particular")
-    device = user.totpdevice_set.first() or enrolled(user)
-    glass = BreakGlass.objects.create(
-        flag_key=HIGH, env="staging", value=True, claimed_by=erin, incident="I-1",
-        change_id=uuid.uuid4(), at=timezone.now(),
-    )  # fmt: skip
-    names = {
-        "me": user.get_username(),
-        "device": enrolled(user).pk,
-        "erins_device": enrolled(erin).pk,
-        "code": code_of(device, ahead=1),
-        "wrong": wrong_code(device),
-        "glass": glass.pk,
-        "gone_low": last_change(LOW).seen,
-        "gone_medium": last_change(MEDIUM).seen,
-        "gone_high": last_change(HIGH).seen,
-        "high": DeclaredFlag.objects.get(flag_key=HIGH, env="staging").pk,
-        "plan": json.dumps({"env": "staging", "value": True, "flags": [(HIGH, FLIP["seen"])]}),
-    }
-    return Names(names)
+@pytest.fixture(scope="module")
+def visit(request, django_db_setup, django_db_blocker) -> Iterator[Visit]:
+    """Made once for all rows of a kind of visitor: each test's own transaction is within this."""
+    with django_db_blocker.unblock(), inline_store(), undone():
+        yield prepare(request.param)
 
 
-class Names(dict):
-    def __missing__(self, name: str) -> int:
-        """`due_low` and `due_high`: promotions whose soak is over, made where they are named."""
-        key = {"due_low": DUE_LOW, "due_high": DUE_HIGH}[name]
-        actor = console_actor(make_user("grace", Role.SUPERADMIN))
-        marked = mark(key, actor=actor, now=timezone.now() - timedelta(hours=73))
-        self[name] = marked.pk
-        return marked.pk
+def by(*visitors: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("visit", visitors, indirect=True, scope="module")
 
 
 def test_every_address_has_its_rows_here_and_is_routed_once():
     assert sorted(patterns_of(get_resolver())) == sorted(ADDRESSES)
 
 
-@pytest.mark.parametrize("who", COLUMNS)
+@by(*COLUMNS)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.method} {row.path} {row.fields}")
-def test_each_address_answers_each_visitor_as_the_contract_says(declared, who, row):
-    client, names = client_as(who), known(who)
+def test_each_address_answers_each_visitor_as_the_contract_says(visit, row):
+    client, names = visit.client(), visit.names()
     fields = {name: value.format_map(names) for name, value in row.fields.items()}
     path = row.path.format_map(names)
-    status, before = getattr(row, COLUMNS[who]), everything()
+    status, before = getattr(row, COLUMNS[visit.who]), everything()
     audited = AuditEntry.objects.count()
 
     response = client.generic(row.method, path, urlencode(fields), FORM)
@@ -327,16 +289,16 @@ def test_each_address_answers_each_visitor_as_the_contract_says(declared, who, r
     assert (everything() != before) is is_done
 
 
-@pytest.mark.parametrize("who", ["anonymous", "readonly", "elevated"])
+@by("anonymous", "readonly", "elevated")
 @pytest.mark.parametrize("pattern", ADDRESSES)
-def test_no_address_takes_a_method_that_has_no_row(declared, who, pattern):
-    rows, client, names = ADDRESSES[pattern], client_as(who), known(who)
+def test_no_address_takes_a_method_that_has_no_row(visit, pattern):
+    rows, client, names = ADDRESSES[pattern], visit.client(), visit.names()
     path = rows[-1].path.format_map(names)
     is_redirect = {row[2:7] for row in rows} == {(302,) * 5}
     needs_no_sign_in = rows[0].signed_out == 200
     before = everything()
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - {row.method for row in rows}:
         response = client.generic(method, path, "", FORM)
-        to_login = who == "anonymous" and not needs_no_sign_in
+        to_login = visit.who == "anonymous" and not needs_no_sign_in
         assert response.status_code == (302 if is_redirect or to_login else 405)
     assert everything() == before

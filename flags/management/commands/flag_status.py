@@ -53,7 +53,7 @@ class Command(BaseCommand):
                 states = [read_state(key, env)] if key else list(read_states(env).values())
                 where = states[0].environment if states else environment(env)
             except DBError as error:
-                failure = str(error).strip()
+                failure = " ".join(str(error).split())
                 where = without_database(env)
                 states = _without_rows(where, key)
         except UndeclaredFlag as error:

@@ -66,7 +66,7 @@ class Command(BaseCommand):
         try:
             return plan(asked.key, asked.env, asked.value), True
         except DBError as error:
-            self.stderr.write(f"The database does not answer: {str(error).strip()}")
+            self.stderr.write(f"The database does not answer: {' '.join(str(error).split())}")
             return blind_plan(asked.key, asked.env, asked.value), False
 
     def _confirm(self, found: Override, yes: bool) -> None:

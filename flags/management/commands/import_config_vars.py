@@ -45,7 +45,7 @@ class Command(BaseCommand):
                 raise CommandError(f"No flag is declared in {env}: run sync_flags there first.")
             found = config_vars.reported(declared, variables)
             strays = config_vars.strays(declared, variables)
-            still_set = map(config_vars.key_of, strays)
+            still_set = config_vars.keys_of(strays)
             done = take(app, env, found, still_set=still_set, imported=True, actor=cli_actor())
         except DBError as error:
             raise database_failed(error) from error

@@ -63,7 +63,7 @@ class Command(BaseCommand):
             settings.APP_NAME,
             settings.CONSOLE_ENV,
             config_vars.reported(declared),
-            still_set=map(config_vars.key_of, strays),
+            still_set=config_vars.keys_of(strays),
             actor=cli_actor(),
         )
         self.stdout.write(f"config vars of {settings.APP_NAME} ({settings.CONSOLE_ENV}): {done}")

@@ -1,0 +1,129 @@
+"""No wait for PostgreSQL without an end.
+
+A server that is gone without a word, behind a network that swallows packets, holds a blocking
+client for as long as it likes: `connect_timeout` bounds connects alone, `statement_timeout` is the
+server's own clock, and keepalives are answered by whatever swallows the rest. psycopg2 lets a
+process wait by a function of its own; ours gives up. That covers everything that a connection waits
+for: connecting, queries, COMMIT and ROLLBACK. psycopg2 then drops the connection, so what was not
+committed is not done. Looking up a host's name is not covered: the C library does it.
+"""
+
+import select
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+from django.db.backends.signals import connection_created
+from psycopg2 import extensions
+
+WAIT_SECONDS = 6.0
+CONNECT_SECONDS = 4.0
+# A thread that just met silence does not wait as long for the next word.
+AFTER_SILENCE_SECONDS = 2.0
+# The server's own limits are shorter than ours, so a server that is there says that something took
+# too long, and who hears nothing at all knows that it is not there. The last one frees, on a server
+# that was cut off, what a session of ours still holds.
+_SERVER_LIMITS = {
+    "lock_timeout": "4s",
+    "statement_timeout": "5s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+
+
+class NoAnswer(psycopg2.OperationalError):
+    """The server said nothing in time. Django makes an OperationalError of it."""
+
+
+class _Patience(threading.local):
+    """What this thread waits for, and until when."""
+
+    until: float | None = None
+    met_silence = False
+
+
+_patience = _Patience()
+_seconds: float | None = None
+_waits: dict[int, float] = {}
+
+
+def install() -> None:
+    """Bound every wait of this process for PostgreSQL. For web processes, once, at their start.
+
+    Each wait is over after WAIT_SECONDS (a connect: CONNECT_SECONDS), and the server is told its
+    own limits. Connections with `async_=True` wait by themselves and are left alone. Raises, where
+    a wait is over, `django.db.OperationalError`, caused by NoAnswer.
+    """
+    global _seconds
+    _seconds = WAIT_SECONDS
+    extensions.set_wait_callback(_wait)
+    connection_created.connect(_tell_limits, dispatch_uid="audit.deadline")
+
+
+@contextmanager
+def answers_within(seconds: float) -> Iterator[None]:
+    """Have all waits for PostgreSQL in this block, of this thread, be over after so many seconds.
+
+    Together, beside what `install` says of each: for what must come to an end however slow the
+    database is, in any process. A block within another one has its own time. Raises as `install`.
+    """
+    if extensions.get_wait_callback() is None:
+        extensions.set_wait_callback(_wait)
+    before, _patience.until = _patience.until, time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        _patience.until = before
+
+
+def was_silence(error: BaseException | None) -> bool:
+    """Whether a wait that was given up is at the bottom of `error`. What failed after it, such as
+    an attempt to connect anew, may have taken its place."""
+    while error is not None:
+        if isinstance(error, NoAnswer):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def silent_waits(seconds: float) -> int:
+    """How many threads of this process have waited for longer than that for one word."""
+    since = time.monotonic() - seconds
+    return sum(began < since for began in list(_waits.values()))
+
+
+def _wait(connection: Any) -> None:
+    """psycopg2's wait callback: drive the connection until it is ready, or give up."""
+    thread, began = threading.get_ident(), time.monotonic()
+    until = _until(began, connecting=connection.status == extensions.STATUS_SETUP)
+    poll = select.poll()
+    _waits[thread] = began
+    try:
+        while (state := connection.poll()) != extensions.POLL_OK:
+            reading = state == extensions.POLL_READ
+            poll.register(connection.fileno(), select.POLLIN if reading else select.POLLOUT)
+            left = None if until is None else max(0.0, until - time.monotonic()) * 1000
+            if not poll.poll(left):
+                _patience.met_silence = True
+                waited = time.monotonic() - began
+                raise NoAnswer(f"the database did not answer within {waited:.1f} s")
+    finally:
+        del _waits[thread]
+    _patience.met_silence = False
+
+
+def _until(began: float, *, connecting: bool) -> float | None:
+    if _seconds is None:
+        return _patience.until
+    longest = CONNECT_SECONDS if connecting else _seconds
+    if _patience.met_silence:
+        longest = min(longest, AFTER_SILENCE_SECONDS)
+    return began + longest if _patience.until is None else min(began + longest, _patience.until)
+
+
+def _tell_limits(sender: Any, connection: Any, **kwargs: Any) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("; ".join(f"SET {name} = '{at}'" for name, at in _SERVER_LIMITS.items()))

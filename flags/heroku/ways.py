@@ -1,0 +1,165 @@
+"""The parts of an override: each way's sentences and lines, what it costs, how back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from flags.config_vars import SWITCH, name_of
+from flags.heroku.calls import Call, apps_of, manage, update_row
+from flags.heroku.reported import Reported
+from flags.layers import Source, resolve, word
+from flags.state import FlagState, read_states
+
+_WHY = ("--reason", "<why>", "--incident", "<INC-1>")
+Told = Mapping[str, Reported]
+"""What the apps of an environment reported last, by app."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A way, or a part of one: what it is and costs, in sentences, and the lines to type."""
+
+    says: tuple[str, ...]
+    lines: tuple[str, ...] = ()
+
+
+def setting(key: str, value: bool, app: str, *besides: str) -> Call:
+    return Call("config:set", (*besides, f"{name_of(key)}={int(value)}"), app)
+
+
+def switching_off(key: str, env: str, value: bool, told: Told) -> tuple[Call, ...]:
+    """One command an app for both variables, since each `config:set` restarts it. Where the layer
+    is off already, the flag's variable alone."""
+    return tuple(
+        setting(key, value, app)
+        if app in told and not told[app].db_layer
+        else setting(key, value, app, f"{SWITCH}=0")
+        for app in apps_of(env)
+    )
+
+
+def by_config_var(calls: Sequence[Call]) -> Step:
+    return Step(("Set the config var.", _costs(calls)), tuple(map(str, calls)))
+
+
+def by_command(key: str, env: str, value: bool) -> Step:
+    says = (
+        "The database answers. With a shell that has manage.py, flip it: no restart, and the log "
+        "knows who and why."
+    )
+    return Step((says,), (manage("flag_flip", key, word(value), "--env", env, *_WHY),))
+
+
+def by_sql(key: str, env: str, value: bool) -> Step:
+    return Step(
+        (
+            "Option A: change the row, in psql on the console's database.",
+            "Costs no restart: every process that reads rows sees it within 30 seconds.",
+        ),
+        (update_row(key, env, value),),
+    )
+
+
+def by_sql_later(key: str, env: str, value: bool) -> Step:
+    says = (
+        "Option A, where you can reach the database yourself, or once it answers again: change the "
+        "row, in psql. It changes 0 rows where there is none: then the config var decides."
+    )
+    return Step((says,), (update_row(key, env, value),))
+
+
+def where_no_row_reaches(key: str, env: str, value: bool, told: Told) -> Iterator[Step]:
+    """The apps that read no rows, whoever changes them; and those of which nobody knows."""
+    known = [app for app in apps_of(env) if app in told and not told[app].db_layer]
+    unseen = [app for app in apps_of(env) if app not in told]
+    if known:
+        calls = [setting(key, value, app) for app in known]
+        says = f"No row reaches {_and(known)}, as reported: its config var decides there, always."
+        yield Step((says, _costs(calls)), tuple(map(str, calls)))
+    if unseen:
+        says = (
+            f"Whether rows reach {_and(unseen)} was never reported. Where they do not, the config "
+            "var decides: see option B."
+        )
+        yield Step((says,))
+
+
+def by_switch(calls: Sequence[Call], besides: str) -> Step:
+    return Step(
+        (
+            "Option B, emergency only: the database layer off and the config var set, in one "
+            "command per app. Works whether there is a row or not.",
+            _costs(calls, besides),
+        ),
+        tuple(map(str, calls)),
+    )
+
+
+def what_else_turns(state: FlagState) -> str:
+    """Which other flags get another value in the console once its rows are not read."""
+    if state.environment.config_vars is None:
+        return "which other flags change cannot be seen: its config vars were never reported"
+    turned = []
+    for key, other in read_states(state.env).items():
+        below = resolve(db=None, env=other.resolution.env, yaml=other.resolution.yaml)
+        if key != state.key and other.source is Source.DB and below.value is not other.value:
+            turned.append(f"{key} turns {word(below.value)}")
+    return f"besides it, {', '.join(turned)}" if turned else "no other flag changes by it"
+
+
+def back_to_row(key: str, env: str, before: bool) -> Step:
+    return Step(("Back from option A: the row as it was.",), (update_row(key, env, before),))
+
+
+def back_from_switch(key: str, env: str, value: bool, calls: Sequence[Call]) -> tuple[Step, ...]:
+    """`calls` are those that turned the layer off."""
+    on = tuple(Call("config:set", (f"{SWITCH}=1",), call.app) for call in calls)
+    stays = "Back from option B. If the value shall stay, bring the row to it first, in psql."
+    decides = (
+        "Then the database layer on again, where it was on before: the row decides from then, and "
+        f"{name_of(key)} stays set, dormant. {_costs(on)}"
+    )
+    return (
+        Step((stays,), (update_row(key, env, value),)),
+        Step((decides,), tuple(map(str, on))),
+    )
+
+
+def answered_for(key: str, env: str) -> Step:
+    says = "Then answer for what was changed by SQL: the log has it, with the incident."
+    return Step((says,), (manage("flag_reconcile", key, "--env", env, *_WHY),))
+
+
+def back_to_config_var(key: str, calls: Sequence[Call], told: Told) -> Step:
+    """The config var as it was reported last; where nobody ever told, it is looked at before."""
+    apps = _and([each.app for each in calls])
+    says = [f"Back: the config var of {apps} as it was. {_costs(calls)}"]
+    unseen = [Call("config:get", (name_of(key),), each.app) for each in calls]
+    unseen = [look for look in unseen if look.app not in told]
+    if unseen:
+        says.append(
+            "What it is now was never reported of these apps. Note it before you set it, and set "
+            f"it again where it was set: {'; '.join(map(str, unseen))}"
+        )
+    return Step(tuple(says), tuple(str(_before(key, each.app, told)) for each in calls))
+
+
+def _before(key: str, app: str, told: Told) -> Call:
+    var = told[app].found.get(key) if app in told else None
+    if var is None or var.value is None:
+        return Call("config:unset", (name_of(key),), app)
+    return setting(key, var.value, app)
+
+
+def pinned(key: str, env: str, value: bool) -> Step:
+    """The reconciling row of runbook section 6, last paragraph."""
+    says = "Or, if the value shall stay: a database row with it, so that the log knows it."
+    return Step((says,), (manage("flag_flip", key, word(value), "--env", env, *_WHY),))
+
+
+def _costs(calls: Sequence[Call], besides: str = "") -> str:
+    restarts = f"Costs a restart of {_and([call.app for call in calls])}"
+    return f"{restarts}; {besides}." if besides else f"{restarts}."
+
+
+def _and(apps: Sequence[str]) -> str:
+    return " and ".join(apps)

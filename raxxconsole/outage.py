@@ -1,0 +1,101 @@
+"""What this process knows of a database that is away, and who may ask it meanwhile.
+
+A database that refuses costs nothing: every request may ask. One that keeps silent holds a web
+thread for seconds, and there are few of them. So after a silence requests are answered at once, and
+a thread of its own asks on behalf of all until it is answered.
+"""
+
+import threading
+import time
+from datetime import datetime
+
+from django.db import Error as DBError
+from django.db import connection
+from django.utils import timezone
+
+from audit import deadline
+from raxxconsole.gunicorn import threads
+
+# Whoever has waited that long for one word may be waiting for nothing.
+SILENCE_SECONDS = 1.0
+ASK_AGAIN_SECONDS = 2.0
+PROBE_SECONDS = 3.0
+
+
+class _Known:
+    """Shared by the threads; each attribute is written whole."""
+
+    since: datetime | None = None
+    """When the first of the failures came that no answer has followed."""
+    is_silent = False
+    silences = 0
+
+
+class _OfThread(threading.local):
+    silences = 0
+
+
+_known = _Known()
+_of_thread = _OfThread()
+_lock = threading.Lock()
+
+
+def since() -> datetime:
+    """When the database went away, as far as this process has seen."""
+    return _known.since or timezone.now()
+
+
+def may_ask() -> bool:
+    """Whether a request may ask the database now, or is to say at once that it is away."""
+    if _of_thread.silences != _known.silences:
+        # A connection from before the silence may be silent for ever.
+        _of_thread.silences = _known.silences
+        let_go()
+    if _known.is_silent:
+        return False
+    # The last thread is for those who ask for no database, /healthz among them.
+    return deadline.silent_waits(SILENCE_SECONDS) < threads - 1
+
+
+def failed(error: Exception) -> bool:
+    """The database was away from a request, which had this error. Returns whether that is news."""
+    is_news = _known.since is None
+    if is_news:
+        _known.since = timezone.now()
+    if deadline.was_silence(error):
+        with _lock:
+            _known.silences += 1
+            if not _known.is_silent:
+                _known.is_silent = True
+                threading.Thread(target=_ask_until_answered, name="outage", daemon=True).start()
+    return is_news
+
+
+def answered() -> None:
+    """The database answered."""
+    _known.since = None
+
+
+def let_go() -> None:
+    """Close this thread's connection: the next question opens one to the database as it is then."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
+def _ask_until_answered() -> None:
+    while not _is_answered():
+        time.sleep(ASK_AGAIN_SECONDS)
+    with _lock:
+        _known.is_silent = False
+    answered()
+
+
+def _is_answered() -> bool:
+    try:
+        with deadline.answers_within(PROBE_SECONDS), connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            return True
+    except DBError:
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,105 @@
+"""The lint of the repository: every spelling of a second reader of `FLAG_*`, and what is none."""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from flags.heroku.self_lint import READER, ROOMS, reads
+
+READERS = [
+    'os.environ.get("FLAG_X")',
+    'os.environ.get("FLAG_X", "0")',
+    'os.environ["FLAG_X"]',
+    'os.environ.pop("FLAG_X")',
+    'os.environ.setdefault("FLAG_X", "1")',
+    'os.getenv("FLAG_X")',
+    'os.environb[b"FLAG_X"]',
+    'os.environb.get("FLAG_X".encode())',
+    'value = "on" if "FLAG_X" in os.environ else "off"',
+    'from os import environ\nenviron["FLAG_X"]',
+    'from os import environ as e\ne["FLAG_X"]',
+    'from os import getenv as g\ng("FLAG_X")',
+    'import os as system\nsystem.environ["FLAG_X"]',
+    'env = os.environ\nenv.get("FLAG_X")',
+    'NAME = "FLAG_X"\nos.environ.get(NAME)',
+    'NAME: str = "FLAG_X"\nos.environ.get(NAME)',
+    'if (name := f"FLAG_{key}"):\n    os.environ.get(name)',
+    'self.name = "FLAG_" + key\nos.environ[self.name]',
+    'name = "FLAG_{}".format(key)\nos.environ[name]',
+    'os.environ[f"FLAG_{key.upper()}"]',
+    'os.environ["FLAG_" + key]',
+    'os.environ["FLAG_%s" % key]',
+    "os.environ.get(name_of(key))",
+    "os.environ.get(config_vars.name_of(key))",
+    "name = name_of(key)\nos.environ.get(name)",
+    "os.environ.get(config_vars.SWITCH)",
+    "os.environ.get(PREFIX + key)",
+    '[name for name in os.environ if name.startswith("FLAG_")]',
+    '{n: v for n, v in os.environ.items() if n.startswith("FLAG_")}',
+    'any(n.startswith("FLAG_") for n in os.environ)',
+    'for name in os.environ:\n    if name.startswith("FLAG_"):\n        print(name)',
+    'environment.read_bool("FLAG_X", default=False)',
+    'read_text("FLAG_X")',
+    'environ.Env().bool("FLAG_X")',
+    'env = environ.Env()\nenv.bool("FLAG_X")',
+    'env = environ.Env()\nenv("FLAG_X")',
+]
+OTHERS = [
+    'os.environ.get("DATABASE_URL")',
+    '"FLAG_X"',
+    'print("FLAG_X is not 1")',
+    "settings.FLAG_CONSOLE_FEATURE_FLAGS_DB",
+    'os.environ.get("A"); print("FLAG_X")',
+    "flags.is_on(key)",
+    "print(name_of(key))",
+    '"""os.environ.get("FLAG_X")"""',
+    '# os.environ.get("FLAG_X")',
+    'text = os.environ.get("A")\nprint(text, "FLAG_X")',
+    "state = read_state(key, env)\nprint(name_of(state.key))",
+    'values = {"FLAG_X": 1}\nvalues["FLAG_X"]',
+    'os.environ.get("NOT_A_FLAG_X")',
+    "for key in keys:\n    print(os.environ.get(key))\n    print(name_of(key))",
+]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A tree of sources with one more file in it; where it reads FLAG_*."""
+
+    def lint(source: str, place: str = "promotions/new/odd.py") -> list[str]:
+        path = tmp_path / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+        return reads(tmp_path)
+
+    return lint
+
+
+@pytest.mark.parametrize("source", READERS)
+def test_a_second_reader_is_found_by_path_and_line(tree, source):
+    last = source.count("\n") + 1
+    found = tree(f"import os, environ\n\n{source}\n")
+    assert found
+    assert all(each.startswith("promotions/new/odd.py:") for each in found)
+    assert {int(each.rpartition(":")[2]) for each in found} <= set(range(3, 3 + last))
+
+
+@pytest.mark.parametrize("source", OTHERS)
+def test_what_reads_no_config_var_is_let_through(tree, source):
+    assert tree(f"import os\n\n{source}\n") == []
+
+
+@pytest.mark.parametrize("place", [*(f"{room}/a.py" for room in ROOMS[:-1]), "manage.py"])
+def test_every_room_is_looked_through(tree, place):
+    assert tree('import os\nos.getenv("FLAG_X")\n', place) == [f"{place}:2"]
+
+
+@pytest.mark.parametrize("place", [READER, "tests/a.py", "docs/a.py", "flags/notes.txt"])
+def test_the_one_reader_and_what_is_not_ours_are_left_out(tree, place):
+    assert tree('import os\nos.getenv("FLAG_X")\n', place) == []
+
+
+def test_the_repository_itself_is_clean():
+    assert reads(settings.BASE_DIR) == []
+    assert (Path(settings.BASE_DIR) / READER).is_file()

@@ -1,0 +1,177 @@
+"""COMMIT's answer is lost on its way: what became of it is looked up, and never guessed."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection
+
+from audit import commits, deadline
+from audit.models import AuditEntry
+from flags.models import FeatureFlag
+from tests.conftest import PASSWORD
+from tests.processes import committing, raw_sql
+from tests.processes.application import Application, application
+from tests.processes.faults import Faults
+from tests.processes.operators import make_operator
+from tests.processes.server import web_server
+from tests.processes.session import Session
+from tests.sizes import size
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+]
+
+KEY = "console_billing"
+ROUNDS = size(1, 10)
+CUT_OR_SILENT = pytest.mark.parametrize("silent", [False, True], ids=["cut off", "left in silence"])
+# In the short form the process gives up sooner; in the long one as a web process does.
+WAIT, LOOK = size((1.5, 2.5), (deadline.WAIT_SECONDS, commits.LOOK_SECONDS))
+# What a flip may take: COMMIT's own wait, a connect, and the look.
+LONGEST = WAIT + deadline.AFTER_SILENCE_SECONDS + LOOK + 1.0
+UNKNOWN = "It is not known whether this was done"
+CHANGE_ID = re.compile(r"change_id = '([0-9a-f-]{36})'")
+IN_TRANSACTION = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+
+
+@pytest.fixture
+def network() -> Iterator[Faults]:
+    faults = Faults()
+    yield faults
+    faults.stop()
+
+
+@pytest.fixture
+def process(declared, network) -> Iterator[Application]:
+    raw_sql.set_row(KEY, 0)
+    with application(DATABASE_URL=network.url) as process:
+        process.call(committing.install, WAIT, LOOK)
+        assert process.call(committing.flip, KEY, False)["outcome"] == "already"
+        yield process
+
+
+def flips(value: bool) -> int:
+    """How many audit rows tell of a flip of KEY to this value by ourselves."""
+    ours = AuditEntry.objects.filter(action="console.flag.flip", channel="cli", target_id=KEY)
+    return ours.filter(payload__to=value).count()
+
+
+def row() -> FeatureFlag:
+    return FeatureFlag.objects.get(flag_key=KEY, env="staging")
+
+
+@CUT_OR_SILENT
+def test_one_that_was_done_is_told_as_done_with_all_that_comes_after_it(network, process, silent):
+    for number in range(1, ROUNDS + 1):
+        raw_sql.set_row(KEY, 0)
+        network.lose_commit(reached=True, silent=silent)
+        told, seconds = process.timed(committing.flip, KEY, True)
+        assert network.lost_commits() == number
+        assert told == {"outcome": "flipped", "error": "", "done": [KEY], "is_on": True}
+        assert (row().value, flips(True)) == (1, number)
+        assert seconds < LONGEST
+
+
+@CUT_OR_SILENT
+def test_one_that_never_arrived_is_told_as_not_done_and_never_comes(network, process, silent):
+    for number in range(1, ROUNDS + 1):
+        network.lose_commit(reached=False, silent=silent)
+        told, seconds = process.timed(committing.flip, KEY, True)
+        assert network.lost_commits() == number
+        assert (told["outcome"], told["done"]) == ("OperationalError", [])
+        assert UNKNOWN not in told["error"]
+        assert (row().value, flips(True)) == (0, 0)
+        assert seconds < LONGEST
+        # The server has let go of the session that waits for it, and with it of the chain.
+        assert raw_sql.rows(IN_TRANSACTION) == [(0,)]
+    assert process.call(committing.flip, KEY, True)["outcome"] == "flipped"
+
+
+@pytest.mark.parametrize("then", ["refuse", "swallow"])
+@pytest.mark.parametrize("reached", [True, False], ids=["done", "not done"])
+def test_one_that_cannot_be_looked_up_says_so_and_where_to_look(network, process, reached, then):
+    network.lose_commit(reached=reached, silent=False, then=then)
+    told, seconds = process.timed(committing.flip, KEY, True)
+    assert (told["outcome"], told["done"]) == ("OutcomeUnknown", [])
+    assert seconds < LONGEST
+    assert UNKNOWN in told["error"]
+    (change_id,) = CHANGE_ID.findall(told["error"])
+    network.forward()
+    # What the message says is where it is, if it was done.
+    assert AuditEntry.objects.filter(change_id=change_id).exists() is reached
+    (statement,) = re.findall(r"SELECT .*;", told["error"])
+    assert len(raw_sql.rows(statement)) == reached
+
+
+@pytest.mark.parametrize("reached", [True, False], ids=["done", "not done"])
+def test_an_act_without_a_change_id_is_looked_up_by_its_number(network, process, reached):
+    network.lose_commit(reached=reached, silent=False)
+    told = process.call(committing.note, "a")
+    assert network.lost_commits() == 1
+    assert told["outcome"] == ("noted" if reached else "OperationalError")
+    assert AuditEntry.objects.filter(action="console.test.noted").count() == reached
+
+
+@contextmanager
+def at_commit(body: str) -> Iterator[None]:
+    """Have the server do this when a flag's change is committed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN {body} RETURN NULL; END $$"
+        )
+        cursor.execute(
+            "CREATE CONSTRAINT TRIGGER at_commit AFTER UPDATE ON console_feature_flags"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_commit()"
+        )
+        try:
+            yield
+        finally:
+            cursor.execute("DROP FUNCTION at_commit CASCADE")
+
+
+def test_a_commit_that_the_server_refuses_was_not_done_and_is_not_looked_for(process):
+    """A deferred constraint speaks up at COMMIT: that is an answer."""
+    with at_commit("RAISE unique_violation;"):
+        told = process.call(committing.flip, KEY, True)
+    assert told["outcome"] == "IntegrityError"
+    assert (row().value, flips(True)) == (0, 0)
+
+
+@pytest.mark.parametrize("seconds", [0.7, 4.0], ids=["soon over", "long"])
+def test_one_that_the_server_is_still_at_is_waited_for_or_ended_before_the_look(process, seconds):
+    """Else the look finds nothing, "not done" is said, and then it is done."""
+    with at_commit(f"PERFORM pg_sleep({WAIT + seconds});"):
+        told = process.call(committing.flip, KEY, True)
+        # Whatever was still under way would be over by then.
+        raw_sql.rows(f"SELECT pg_sleep({seconds})")
+        value = row().value
+    assert told["outcome"] == ("flipped" if value else "OperationalError")
+    assert (value, flips(True)) == ((1, 1) if seconds < 1 else (0, 0))
+
+
+def test_on_the_console_the_row_is_drawn_or_the_message_says_that_nobody_knows(network, declared):
+    make_operator("erin", "ops")
+    with web_server(workers=1, DATABASE_URL=network.url) as base:
+        session = Session(base, "erin", PASSWORD)
+        network.lose_commit(reached=True, silent=False)
+        done = session.flip(KEY, "on", session.row(KEY)["seen"])
+        assert network.lost_commits() == 1
+        assert (done.status, session.row(KEY)["value"]) == (200, "on")
+
+        network.lose_commit(reached=False, silent=False)
+        not_done = session.flip(KEY, "off", session.row(KEY)["seen"])
+        assert not_done.status == 503
+        assert "Not flipped: " in not_done.text
+        assert "No flag, promotion or operator was changed" in not_done.text
+        assert (network.lost_commits(), session.row(KEY)["value"]) == (2, "on")
+
+        network.lose_commit(reached=True, silent=False, then="refuse")
+        unknown = session.flip(KEY, "off", session.row(KEY)["seen"])
+        assert unknown.status == 503
+        assert UNKNOWN in unknown.text
+        assert "was changed" not in unknown.text
+        assert "Not flipped" not in unknown.text
+        network.forward()
+        assert session.row(KEY)["value"] == "off"

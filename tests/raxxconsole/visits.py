@@ -1,0 +1,103 @@
+"""What the role table has ready: each kind of visitor, and what there is for them to act on."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.test import Client, TestCase
+from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from accounts.models import User
+from accounts.roles import Role
+from flags import runtime
+from flags.models import BreakGlass, DeclaredFlag
+from flags.sync import sync_flags
+from promotions.marking import mark
+from tests.codes import code_of, enrolled, wrong_code
+from tests.conftest import console_actor, make_user
+from tests.flags.outside import last_change, raw_delete, raw_insert
+from tests.pages import HIGH, LOW, MEDIUM, client_as
+
+DUE_LOW, DUE_HIGH = "console_customer_notes", "console_bulk_refunds"
+FLIP = {"to": "on", "env": "staging", "seen": "yaml::0"}
+
+
+class Names(dict):
+    """What the names in braces stand for."""
+
+    def __missing__(self, name: str) -> int:
+        """`due_low` and `due_high`: promotions whose soak is over, made where they are named."""
+        key = {"due_low": DUE_LOW, "due_high": DUE_HIGH}[name]
+        actor = console_actor(make_user("grace", Role.SUPERADMIN))
+        marked = mark(key, actor=actor, now=timezone.now() - timedelta(hours=73))
+        self[name] = marked.pk
+        return marked.pk
+
+
+class Visit(NamedTuple):
+    """A kind of visitor. They have two devices, if there is an account."""
+
+    who: str
+    browser: Client
+    known: dict[str, object]
+    device: TOTPDevice
+
+    def client(self) -> Client:
+        """Their browser, as it was in the beginning."""
+        client = Client()
+        client.cookies = deepcopy(self.browser.cookies)
+        return client
+
+    def names(self) -> Names:
+        """`code` and `wrong` are of this moment."""
+        codes = {"code": code_of(self.device, ahead=1), "wrong": wrong_code(self.device)}
+        return Names(self.known | codes)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """A TestCase's transaction, in which `durable=True` is content: rolled back in the end."""
+    atomics = TestCase._enter_atomics()
+    try:
+        yield
+    finally:
+        TestCase._rollback_atomics(atomics)
+
+
+def prepare(who: str) -> Visit:
+    """Both environments as after the release phase, the visitor, and what is there besides.
+
+    `gone_low`, …: raw SQL took the row of a flag of that risk.
+    """
+    for env in settings.ENVIRONMENTS:
+        sync_flags(runtime.declared(), env, release="v1")
+    browser = client_as(who)
+    for key in (LOW, MEDIUM, HIGH):
+        raw_insert(key=key)
+        raw_delete(key)
+    erin = make_user("erin", Role.OPS)
+    make_user("frank", Role.SUPPORT, is_active=False)
+    user = User.objects.filter(username=f"the-{who}").first() or make_user("nobody-in-particular")
+    device = user.totpdevice_set.first() or enrolled(user)
+    glass = BreakGlass.objects.create(
+        flag_key=HIGH, env="staging", value=True, claimed_by=erin, incident="I-1",
+        change_id=uuid.uuid4(), at=timezone.now(),
+    )  # fmt: skip
+    known = {
+        "me": user.get_username(),
+        "device": enrolled(user).pk,
+        "erins_device": enrolled(erin).pk,
+        "glass": glass.pk,
+        "gone_low": last_change(LOW).seen,
+        "gone_medium": last_change(MEDIUM).seen,
+        "gone_high": last_change(HIGH).seen,
+        "high": DeclaredFlag.objects.get(flag_key=HIGH, env="staging").pk,
+        "plan": json.dumps({"env": "staging", "value": True, "flags": [(HIGH, FLIP["seen"])]}),
+    }
+    return Visit(who, browser, known, device)
