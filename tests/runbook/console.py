@@ -5,41 +5,30 @@ in a shell of their own, as real processes, with the stub `heroku` on their PATH
 """
 
 import io
-import json
+import logging
 import os
 import pty
 import shlex
-import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import time_machine
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.test import override_settings
-from django.utils import timezone
 
-import flags
-from accounts.models import User
 from audit.models import AuditEntry
-from flags.config_vars import SWITCH, parse_bool
 from flags.models import FeatureFlag
-from flags.testing import inline_store
 from tests.conftest import PASSWORD
 from tests.processes import raw_sql
 from tests.processes.server import ROOT, environment
+from tests.runbook.deployments import CONSOLES, Deployments
 from tests.runbook.document import Command
 from tests.runbook.heroku_cli import SECRET, SECRETS
 
-CONSOLES = {"raxx-console-prod": "prod", "raxx-console-staging": "staging"}
-APPS = (*CONSOLES, "raxx-api-prod", "raxx-api-staging")
 _NO_DATABASE = "postgres://nobody@127.0.0.1:1/none"
 _FOR_A_SHELL = set("|<>&;$`")
 
@@ -63,85 +52,12 @@ class Happened:
         return [(entry.action.removeprefix("console."), entry.channel) for entry in self.audit]
 
 
-class Console:
-    """`shell` is the app in whose shell commands run."""
+class Console(Deployments):
+    """`shell` is the app in whose shell commands run; `answers` is what is typed there."""
 
-    def __init__(self, directory: Path, stack: ExitStack) -> None:
-        self.directory, self._stack = directory, stack
-        self.shell = "raxx-console-prod"
-        self.database_is_down = False
-        self.answers = ""
-        self._made()
-
-    def _made(self) -> None:
-        program = self.directory / "bin/heroku"
-        program.parent.mkdir()
-        call = f'exec {shlex.quote(sys.executable)} -m tests.runbook.heroku_cli "$@"'
-        program.write_text(f"#!/bin/sh\n{call}\n")
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        (self.directory / "manage.py").symlink_to(ROOT / "manage.py")
-        (self.directory / "docs/ops").mkdir(parents=True)
-        self.write_apps({app: dict(SECRETS) for app in APPS})
-        for app in CONSOLES:
-            self.set_vars(app, **{SWITCH: "1"})
-            self.release(app)
-
-    # --- Heroku ---------------------------------------------------------------
-
-    def apps(self) -> dict[str, dict[str, str]]:
-        return json.loads((self.directory / "apps.json").read_text())
-
-    def write_apps(self, apps: dict[str, dict[str, str]]) -> None:
-        (self.directory / "apps.json").write_text(json.dumps(apps))
-
-    def set_vars(self, app: str, **variables: str) -> None:
-        apps = self.apps()
-        apps[app] |= variables
-        self.write_apps(apps)
-
-    def calls(self) -> list[list[str]]:
-        told = self.directory / "calls.jsonl"
-        return [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
-
-    def release(self, app: str) -> None:
-        """The part of the release phase that reports config vars; Raptor's apps have none."""
-        if app in CONSOLES:
-            with self.deployment(app):
-                call_command("sync_flags", stdout=io.StringIO())
-
-    @contextmanager
-    def deployment(self, app: str) -> Iterator[None]:
-        """This process as one of that app, with its config vars."""
-        told = {name: value for name, value in self.apps()[app].items() if name.startswith("FLAG_")}
-        is_on = bool(parse_bool(told.get(SWITCH, "")))
-        named = {"CONSOLE_ENV": CONSOLES[app], "APP_NAME": app}
-        with (
-            override_settings(FLAG_CONSOLE_FEATURE_FLAGS_DB=is_on, **named),
-            mock.patch.dict(os.environ, told),
-            inline_store(),
-        ):
-            yield
-
-    def is_on(self, key: str, env: str) -> bool:
-        """What application code is told in that environment's console."""
-        with self.deployment(f"raxx-console-{env}"):
-            return flags.is_on(key)
-
-    def source(self, key: str, env: str) -> str:
-        with self.deployment(f"raxx-console-{env}"):
-            return flags.explain(key).source.value
-
-    def pass_time(self, by: timedelta) -> None:
-        """The console's clock moves on."""
-        self.travel(timezone.now() + by)
-
-    def travel(self, to: Any) -> None:
-        self._stack.enter_context(time_machine.travel(to))
-
-    def use_flags_file(self, path: Path) -> None:
-        self._stack.enter_context(override_settings(FEATURE_FLAGS_FILE=path))
-
-    # --- running ----------------------------------------------------------------
+    shell = "raxx-console-prod"
+    database_is_down = False
+    answers = ""
 
     def run(self, command: Command) -> Happened:
         """What running it does. Raises BadDocument, and AssertionError where a secret shows."""
@@ -181,12 +97,16 @@ class Console:
         out, err, status = io.StringIO(), io.StringIO(), 0
         typed = mock.patch.object(sys, "stdin", io.StringIO(self.answers))
         given = mock.patch.dict(os.environ, OPERATOR_PASSWORD=PASSWORD)
+        logs = logging.StreamHandler(err)
+        logging.getLogger().addHandler(logs)
         with self.deployment(self.shell), typed, given, redirect_stdout(out), redirect_stderr(err):
             try:
                 call_command(*argv, stdout=out, stderr=err)
             except CommandError as error:
                 status = error.returncode
                 err.write(f"CommandError: {error}")
+            finally:
+                logging.getLogger().removeHandler(logs)
         return Happened(status, out.getvalue(), err.getvalue())
 
     def _at_a_terminal(self, line: str) -> Happened:
@@ -239,17 +159,15 @@ class Console:
         return Happened()
 
     def _python(self, source: str) -> Happened:
-        """The code of an application on staging, from the start; `answer`: was the feature shown?"""
+        return Happened(answer=self.runs_code(source))
+
+    def runs_code(self, source: str) -> bool:
+        """Run code of an application on staging. Returns whether it showed the feature."""
         shown: list[bool] = []
+        known = {"show_the_feature": lambda: shown.append(True)}
         with self.deployment("raxx-console-staging"):
-            exec(
-                compile(source, "runbook", "exec"), {"show_the_feature": lambda: shown.append(True)}
-            )
-        return Happened(answer=bool(shown))
-
-
-def superadmin(name: str = "alice") -> User:
-    return User.objects.get(username=name)
+            exec(compile(source, "runbook", "exec"), known)
+        return bool(shown)
 
 
 def _rows() -> dict[tuple[str, str], bool]:

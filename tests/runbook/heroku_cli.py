@@ -17,7 +17,8 @@ SECRETS = {
     "SECRET_KEY": f"{SECRET}-key",
     "PAYMENT_TOKEN": f"{SECRET}-payment",
 }
-_ONLY_NOTED = ("releases", "logs", "ps:restart", "rollback")
+
+_Call = tuple[str, list[str], list[str], list[str]]
 
 
 def main(argv: list[str]) -> int:
@@ -31,7 +32,7 @@ def main(argv: list[str]) -> int:
         print("Couldn't find that app.", file=sys.stderr)
         return 1
     words = [word for word in ours[1:] if not word.startswith("--") and word != app]
-    status = _do(verb, words, ours, theirs, app, apps[app])
+    status = _do((verb, words, ours, theirs), app, apps[app])
     (place / "apps.json").write_text(json.dumps(apps))
     return status
 
@@ -45,33 +46,38 @@ def _app(argv: list[str]) -> str:
     return argv[argv.index("--app") + 1] if "--app" in argv[:-1] else ""
 
 
-def _do(
-    verb: str, words: list[str], ours: list[str], theirs: list[str], app: str, known: dict[str, str]
-) -> int:
-    if verb == "config:set" and words and all("=" in word for word in words):
-        known |= dict(word.split("=", 1) for word in words)
-        return _told(known)
-    if verb == "config:unset" and words:
-        for name in words:
-            known.pop(name, None)
-        return _told(known)
-    if verb == "config:get" and len(words) == 1:
-        print(known.get(words[0], ""))
-        return 0
-    if verb == "config" and "--json" in ours:
-        print(json.dumps(known))
-        return 0
-    if verb == "labs:enable" and words == ["runtime-dyno-metadata"]:
-        known["HEROKU_APP_NAME"] = app
-        return 0
-    if verb == "run" and theirs:
-        return _run(theirs, known)
-    if verb == "pg:psql":
-        return _psql(sys.stdin.read())
-    if verb in _ONLY_NOTED:
-        return 0
-    print(f"{verb} is not a heroku command.", file=sys.stderr)
-    return 2
+def _do(call: _Call, app: str, known: dict[str, str]) -> int:
+    verb, words, ours, theirs = call
+    match verb, words:
+        case "config:set", [_, *_] if all("=" in word for word in words):
+            known |= dict(word.split("=", 1) for word in words)
+            status = _told(known)
+        case "config:unset", [_, *_]:
+            for name in words:
+                known.pop(name, None)
+            status = _told(known)
+        case "config:get", [name]:
+            status = _say(known.get(name, ""))
+        case "config", [] if "--json" in ours:
+            status = _say(json.dumps(known))
+        case "labs:enable", ["runtime-dyno-metadata"]:
+            known["HEROKU_APP_NAME"] = app
+            status = 0
+        case "run", [] if theirs:
+            status = _run(theirs, known)
+        case "pg:psql", []:
+            status = _psql(sys.stdin.read())
+        case (("releases" | "logs" | "ps:restart" | "rollback"), _):
+            status = 0
+        case _:
+            print(f"{verb} is not a heroku command.", file=sys.stderr)
+            status = 2
+    return status
+
+
+def _say(text: str) -> int:
+    print(text)
+    return 0
 
 
 def _told(known: dict[str, str]) -> int:

@@ -8,7 +8,8 @@ from accounts.models import User
 from audit.models import AuditEntry, AuditLink
 from tests.processes import raw_sql
 from tests.runbook.console import Console, Happened
-from tests.runbook.section_6 import APP, a_statement
+from tests.runbook.section_6 import APP
+from tests.runbook.section_6_rows import a_statement
 from tests.runbook.sections_1_to_5 import KEY, line_of, turn
 from tests.runbook.sections_7_to_9 import IMPORT, _is_read_in
 from tests.runbook.table import does, only, prepared
@@ -17,7 +18,7 @@ PAGE = "heroku"
 RUN = ["run", "--app", APP, "--"]
 
 
-# --- A shell ------------------------------------------------------------------------
+# --- A shell ---
 
 
 @does(PAGE, "A shell", "heroku run --app <app-name> -- bash")
@@ -42,7 +43,7 @@ def _logs(console: Console, it: Happened) -> None:
     only(it, calls=[["logs", "--num", "200", "--app", APP]])
 
 
-# --- A new console --------------------------------------------------------------------
+# --- A new console ---
 
 
 @prepared(PAGE, "A new console")
@@ -91,7 +92,7 @@ def _the_log_is_sealed(console: Console, it: Happened) -> None:
     assert again.getvalue().startswith("0 audit rows sealed")
 
 
-# --- Releases ------------------------------------------------------------------------------
+# --- Releases ---
 
 
 @does(PAGE, "Releases", "heroku releases --app <app-name>")
@@ -109,7 +110,7 @@ def _restarted(console: Console, it: Happened) -> None:
     only(it, calls=[["ps:restart", "--app", APP]])
 
 
-# --- Apps that do not report ------------------------------------------------------------------
+# --- Apps that do not report ---
 
 
 @prepared(PAGE, "Apps that do not report")

@@ -72,16 +72,27 @@ def steps(found: list[Command]) -> dict[Place, list[tuple[Command, Expected]]]:
     return plan
 
 
+class Failed(AssertionError):
+    """A command that could not be run, or did something else; `at` is its place in the section."""
+
+    def __init__(self, at: int, command: Command, why: str) -> None:
+        super().__init__(f"{command.page} {command.section}: {command.text}\n{why}")
+        self.at = at
+
+
 def run(place: Place, plan: list[tuple[Command, Expected]], directory: Path) -> None:
-    """Run a section from its beginning. Raises AssertionError, or BadDocument."""
+    """Run a section from its beginning. Raises Failed."""
     with ExitStack() as stack:
         console = Console(directory, stack)
         PREPARED.get(place, lambda console: None)(console)
-        for command, expected in plan:
+        for at, (command, expected) in enumerate(plan):
             console.answers = expected.answers() if expected.answers else ""
-            it = console.run(command)
-            assert it.status == expected.status, f"{command.text}\n{it.out}\n{it.err}"
-            expected.check(console, it)
+            try:
+                it = console.run(command)
+                assert it.status == expected.status, f"{it.out}\n{it.err}"
+                expected.check(console, it)
+            except Exception as error:  # whatever a broken command leads to
+                raise Failed(at, command, f"{type(error).__name__}: {error}") from error
 
 
 def with_one_broken(
