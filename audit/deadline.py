@@ -41,6 +41,7 @@ class _Patience(threading.local):
     """What this thread waits for, and until when."""
 
     until: float | None = None
+    each: float | None = None
     met_silence = False
 
 
@@ -76,6 +77,21 @@ def answers_within(seconds: float) -> Iterator[None]:
         yield
     finally:
         _patience.until = before
+
+
+@contextmanager
+def each_answer_within(seconds: float) -> Iterator[None]:
+    """Have each wait for PostgreSQL in this block, of this thread, be over after so many seconds.
+
+    For commands that ask somebody in between. Raises as `install`.
+    """
+    if extensions.get_wait_callback() is None:
+        extensions.set_wait_callback(_wait)
+    before, _patience.each = _patience.each, seconds
+    try:
+        yield
+    finally:
+        _patience.each = before
 
 
 def was_silence(error: BaseException | None) -> bool:
@@ -115,11 +131,13 @@ def _wait(connection: Any) -> None:
 
 
 def _until(began: float, *, connecting: bool) -> float | None:
-    if _seconds is None:
+    longest = _patience.each
+    if longest is None and _seconds is not None:
+        longest = CONNECT_SECONDS if connecting else _seconds
+        if _patience.met_silence:
+            longest = min(longest, AFTER_SILENCE_SECONDS)
+    if longest is None:
         return _patience.until
-    longest = CONNECT_SECONDS if connecting else _seconds
-    if _patience.met_silence:
-        longest = min(longest, AFTER_SILENCE_SECONDS)
     return began + longest if _patience.until is None else min(began + longest, _patience.until)
 
 

@@ -3,7 +3,7 @@
 import os
 from enum import StrEnum
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
@@ -42,6 +42,12 @@ def failure_of(error: BaseException) -> Failure | None:
 def sqlstate(error: BaseException) -> str:
     """PostgreSQL's code of the error; "" where no server said anything."""
     return getattr(error.__cause__, "pgcode", None) or ""
+
+
+def let_go() -> None:
+    """Close this thread's connection: the next question opens one to the database as it is then."""
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def takes_no_changes(database: BaseDatabaseWrapper) -> bool:

@@ -72,7 +72,7 @@ def plan(states: Iterable[FlagState], value: bool, actor: Actor) -> list[Planned
 def _refusal(state: FlagState, actor: Actor) -> FlipRefused | None:
     try:
         policy.check_role(actor, state.declaration.risk)
-        check_environment(state.env)
+        check_environment(state.environment)
         policy.check_elevation(actor, state.declaration.risk)
     except FlipRefused as refused:
         return refused

@@ -1,11 +1,28 @@
-"""What the commands of flags share: a plan in print, a question on the terminal."""
+"""What the commands of flags share: how long they wait, a plan and its print, a question."""
 
 import sys
 
 from django.core.management.base import OutputWrapper
+from django.db import Error as DBError
 
-from flags.heroku.override import Override
+from audit.deadline import answers_within
+from audit.failures import let_go
+from flags.heroku.override import Override, blind_plan, plan
 from flags.heroku.ways import Step
+
+PATIENCE_SECONDS = 10.0
+"""So long a break-glass command waits for the database: somebody waits for the command."""
+
+
+def plan_now(key: str, env: str, value: bool) -> tuple[Override, DBError | None]:
+    """The plan for flag `key`; where the database does not answer for it in time, the one that
+    does without, and what the database said. Raises UndeclaredFlag."""
+    try:
+        with answers_within(PATIENCE_SECONDS):
+            return plan(key, env, value), None
+    except DBError as error:
+        let_go()
+        return blind_plan(key, env, value), error
 
 
 def write_plan(plan: Override, out: OutputWrapper) -> None:

@@ -15,6 +15,8 @@ SWITCH = "FLAG_CONSOLE_FEATURE_FLAGS_DB"
 """Turns the DB layer on. Never a flag, never declarable."""
 SWITCH_KEY = "console_feature_flags_db"
 """Where config vars are told of by flag key, the switch's."""
+GATE_KEY = "console_flag_mgmt"
+"""The self-gate: while this flag is off, the flag pages are closed."""
 
 _WORDS = {
     **dict.fromkeys(("1", "true", "on", "yes"), True),
@@ -74,14 +76,14 @@ def switch_text(environ: Mapping[str, str] | None = None) -> str | None:
 def reported(
     keys: Iterable[str], environ: Mapping[str, str] | None = None
 ) -> dict[str, bool | None]:
-    """Those of the variables of `keys`, and of the switch, that are set; None: no boolean.
+    """Those of the variables of `keys`, switch and self-gate that are set; None: no boolean.
 
     All that may be told of an environment: values as booleans, and of these names alone.
     """
     environ = os.environ if environ is None else environ
     return {
         key: parse_bool(environ[name_of(key)])
-        for key in (*keys, SWITCH_KEY)
+        for key in (*keys, SWITCH_KEY, GATE_KEY)
         if name_of(key) in environ
     }
 

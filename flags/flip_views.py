@@ -82,7 +82,7 @@ def _refusal_of_offer(request: ConsoleRequest, state: FlagState, env: str) -> st
         policy.check_role(request.actor, state.declaration.risk)
         if env != request.active_env:
             raise not_active(env, request.active_env)
-        check_environment(env)
+        check_environment(state.environment)
     except FlipRefused as refused:
         return str(refused)
     return ""

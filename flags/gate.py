@@ -7,7 +7,7 @@ from django.conf import settings
 from flags import config_vars, policy, runtime
 from flags.state import FlagState, read_state
 
-GATE = "console_flag_mgmt"
+GATE = config_vars.GATE_KEY
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,9 @@ from audit.actor import Actor
 from audit.ages import age
 from audit.services import audited
 from flags import policy
-from flags.heroku.reported import console_of
 from flags.layers import Source, word
 from flags.refusals import DbLayerOff, EnvironmentNotServed, StateMoved
-from flags.state import FlagState, read_state
+from flags.state import Environment, FlagState, read_state
 from flags.writing import LostRace, write
 
 _SEEN = re.compile(r"db:([0-9a-f]{32})?:[01]|(env|yaml)::[01]")
@@ -69,7 +68,7 @@ def flip(
         with audited():
             state = read_state(key, env)
             policy.check_role(actor, state.declaration.risk)
-            check_environment(env)
+            check_environment(state.environment)
             if state.is_set_to(value):
                 return Flip(Outcome.ALREADY, state)
             if state.seen != seen:
@@ -102,7 +101,7 @@ def pin(
         with audited():
             state = read_state(key, env)
             policy.check_role(actor, state.declaration.risk)
-            check_environment(env)
+            check_environment(state.environment)
             if state.seen != seen or state.source is Source.DB:
                 raise _moved(state)
             return write(state, state.value, actor, now, {"reason": reason})
@@ -110,17 +109,18 @@ def pin(
         raise _moved(read_state(key, env)) from None
 
 
-def check_environment(env: str) -> None:
-    """Raises EnvironmentNotServed or DbLayerOff where no flag of `env` can be flipped from here."""
-    check_served(env)
-    if env == settings.CONSOLE_ENV:
+def check_environment(where: Environment) -> None:
+    """Raises EnvironmentNotServed or DbLayerOff where no flag there can be flipped from here."""
+    check_served(where.name)
+    if where.is_own:
         check_db_layer()
         return
-    told = console_of(env)
+    told = where.told
     if told is not None and not told.db_layer:
         raise DbLayerOff(
-            f"The database layer is off in {env} (FLAG_CONSOLE_FEATURE_FLAGS_DB is not 1 there, as "
-            f"{told.app} reported {age(told.at)}): a row would change nothing, so none was written."
+            f"The database layer is off in {where.name} (FLAG_CONSOLE_FEATURE_FLAGS_DB is not 1 "
+            f"there, as {told.app} reported {age(told.at)}): a row would change nothing, so none "
+            "was written."
         )
 
 

@@ -21,8 +21,7 @@ from audit.sentences import sentence_html
 from flags import break_glass, config_vars, policy
 from flags.errors import UndeclaredFlag
 from flags.gate import closed_gate
-from flags.heroku.deprecation import lines
-from flags.heroku.table import unseen_apps
+from flags.heroku.table import read_table_of
 from flags.history import flip_history
 from flags.models import DeclaredFlag
 from flags.reconcile import LIMITS
@@ -69,8 +68,7 @@ def flag_page(request: ConsoleRequest, key: str) -> HttpResponse:
         "title": key,
         "state": state,
         "told_var": told.found.get(key) if told else None,
-        "var_lines": lines(now, key=key),
-        "unseen_apps": unseen_apps(),
+        "config_vars": read_table_of(key, now),
         "row": row_of(state, request.actor),
         "config_var": config_vars.name_of(key),
         "config_var_is_ignored": state.environment.ignores_config_var(key),

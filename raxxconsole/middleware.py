@@ -19,7 +19,7 @@ from django.utils.http import escape_leading_slashes
 from accounts.http import ConsoleRequest, client_address, console_actor
 from audit.commits import noting_acts
 from audit.deadline import answers_within
-from audit.failures import Failure, failure_of, takes_no_changes
+from audit.failures import Failure, failure_of, let_go, takes_no_changes
 from raxxconsole import logs, outage, outage_page, outage_pass
 from raxxconsole.views import ACTIVE_ENV
 
@@ -132,7 +132,7 @@ def _after(request: ConsoleRequest, response: HttpResponse) -> HttpResponse:
         outage_pass.carry(request, response, request.user)
     if takes_no_changes(connection):
         # A session stays what it was at its start, whatever the server does since.
-        outage.let_go()
+        let_go()
     return response
 
 
@@ -149,7 +149,7 @@ def _outage(request: HttpRequest, error: Exception) -> HttpResponse | None:
         *(said, failure, request.method, request.path, first_line),
         exc_info=error if is_news else None,
     )
-    outage.let_go()
+    let_go()
     return outage_page.answer(request, failure)
 
 

@@ -14,6 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from audit import deadline
+from audit.failures import let_go
 from raxxconsole.gunicorn import threads
 
 # Whoever has waited that long for one word may be waiting for nothing.
@@ -74,12 +75,6 @@ def failed(error: Exception) -> bool:
 def answered() -> None:
     """The database answered."""
     _known.since = None
-
-
-def let_go() -> None:
-    """Close this thread's connection: the next question opens one to the database as it is then."""
-    if not connection.in_atomic_block:
-        connection.close()
 
 
 def _ask_until_answered() -> None:

@@ -3,23 +3,19 @@
 Nothing is removed here; that is done by hand, and noticed by the next report.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from django.db.models import BigIntegerField, Case, OuterRef, Q, Subquery, Value, When
-
-from audit.models import PAYLOAD_ENV, AuditEntry
 from flags.config_vars import SWITCH, SWITCH_KEY
-from flags.heroku.reported import Reported, console_app, everyone
-from flags.history import FLIP, latest_removals
+from flags.heroku.live import Live, live_rows
+from flags.heroku.reported import Reported, consoles
+from flags.history import FLIP
 from flags.layers import resolve
-from flags.models import ConfigVar, DeclaredFlag, Env, FeatureFlag
+from flags.models import ConfigVar, DeclaredFlag, Env
 
 SOAK = timedelta(hours=24)
-IMPORT_HOLDS = timedelta(hours=24)
-"""So long what was read in for an app that does not report itself counts as its present state."""
 
 
 class Stage(StrEnum):
@@ -38,22 +34,6 @@ class Stage(StrEnum):
     READY = "ready"
     """Proved: without it no resolved value changes."""
     REMOVED = "removed"
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """A DB row, and the audit row of the flip since which there has been one without a gap."""
-
-    row: FeatureFlag
-    entry: AuditEntry | None
-
-    @property
-    def audit_id(self) -> int | None:
-        return self.entry.pk if self.entry else None
-
-    @property
-    def since(self) -> datetime:
-        return self.entry.created_at if self.entry else self.row.updated_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,69 +70,33 @@ class Line:
         return self.var.value is bool(row.row.value) and self.yaml is not self.var.value
 
 
-def lines(now: datetime, *, key: str | None = None) -> list[Line]:
+def lines(
+    now: datetime, told: Mapping[tuple[str, str], Reported], *, key: str | None = None
+) -> list[Line]:
     """Every config var that was ever reported, of flag `key` alone if given, in order of their
-    flags. Seven queries, however many there are."""
+    flags; `told` is `everyone()`. Five queries, however many there are."""
     known = ConfigVar.objects.exclude(flag_key=SWITCH_KEY)
     if key is not None:
         known = known.filter(flag_key=key)
     found = list(known.order_by("flag_key", "app", "env"))
     keys = {var.flag_key for var in found}
-    told = everyone()
     live = live_rows(keys)
     defaults = {
         (flag.flag_key, flag.env): flag.default_value
         for flag in DeclaredFlag.objects.filter(flag_key__in=keys)
     }
-    consoles = _layer_since(told.values())
+    by_env = consoles(told.values())
     return [
         _line(
             var,
             told[var.app, var.env],
             {env: live[var.flag_key, env] for env in Env.values if (var.flag_key, env) in live},
             defaults.get((var.flag_key, var.env)),
-            consoles,
+            by_env,
             now,
         )
         for var in found
     ]
-
-
-def live_rows(keys: Collection[str]) -> dict[tuple[str, str], Live]:
-    """The DB rows of these flags by flag key and environment, with the flips that began them.
-
-    A row that raw SQL removed and somebody made anew began when it was made anew.
-    """
-    rows = FeatureFlag.objects.filter(flag_key__in=keys)
-    gaps = [
-        When(Q(flag_key=key, env=env), then=Value(pk))
-        for (key, env), pk in latest_removals(keys).items()
-    ]
-    after = Case(*gaps, default=Value(0), output_field=BigIntegerField())
-    flips = AuditEntry.objects.filter(
-        target_type="feature_flag", target_id=OuterRef("flag_key"), action=FLIP
-    )
-    flips = flips.alias(told_env=PAYLOAD_ENV).filter(told_env=OuterRef("env"))
-    first = flips.filter(pk__gt=OuterRef("after")).order_by("pk").values("pk")[:1]
-    rows = rows.annotate(after=after).annotate(began=Subquery(first))
-    found = list(rows)
-    entries = AuditEntry.objects.in_bulk([row.began for row in found if row.began])
-    return {(row.flag_key, row.env): Live(row, entries.get(row.began)) for row in found}
-
-
-def _layer_since(told: Collection[Reported]) -> dict[str, datetime]:
-    """When each environment's console was seen to turn its DB layer on, where that is known.
-
-    By the report that `console_of` goes by: an app that was renamed left its old one behind.
-    """
-    found: dict[str, Reported] = {}
-    for each in sorted(told, key=lambda each: each.at):
-        before = found.get(each.env)
-        if not each.report.imported or (
-            each.app == console_app(each.env) and (before is None or before.report.imported)
-        ):
-            found[each.env] = each
-    return {env: each.db_layer_since for env, each in found.items() if each.db_layer_since}
 
 
 def _line(
@@ -160,7 +104,7 @@ def _line(
     told: Reported,
     live: Mapping[str, Live],
     yaml: bool | None,
-    consoles: Mapping[str, datetime],
+    by_env: Mapping[str, Reported],
     now: datetime,
 ) -> Line:
     here = live.get(var.env)
@@ -168,9 +112,10 @@ def _line(
     since = max(filter(None, [here.since, told.db_layer_since])) if here and is_dormant else None
     soaked_at = None
     if since and len(live) == len(Env.values):
-        starts = [max(filter(None, [row.since, consoles.get(env)])) for env, row in live.items()]
-        soaked_at = max(since, *starts) + SOAK
-    lacks = tuple(_lacks(var, told, live, yaml, soaked_at, now))
+        layers = [console.db_layer_since for console in by_env.values()]
+        starts = [row.since for row in live.values()]
+        soaked_at = max(filter(None, [since, *starts, *layers])) + SOAK
+    lacks = tuple(_lacks(var, told, live, yaml, by_env, soaked_at, now))
     stage = _stage(var, lacks)
     if stage is Stage.REMOVED:
         lacks = ()
@@ -182,6 +127,7 @@ def _lacks(
     told: Reported,
     live: Mapping[str, Live],
     yaml: bool | None,
+    by_env: Mapping[str, Reported],
     soaked_at: datetime | None,
     now: datetime,
 ) -> list[Lack]:
@@ -193,21 +139,30 @@ def _lacks(
     if not told.db_layer:
         text = f"{var.app} does not read database rows ({SWITCH} is not 1 there): the var decides"
         found.append(Lack("layer_off", text))
-    for env in sorted(Env.values, key=lambda env: env != var.env):
-        if env not in live:
-            found.append(Lack(f"no_row_{env}", f"no database row in {env}: pin it there"))
-        elif live[env].entry is None:
-            text = f"the audit log has no {FLIP} of it in {env}: flip it there"
-            found.append(Lack(f"no_flip_{env}", text))
+    found += _lacking_rows(var, live)
+    for env, console in sorted(by_env.items()):
+        if env != var.env and not console.db_layer:
+            text = f"the rows of {env} have no effect there: {SWITCH} of {console.app} is not 1"
+            found.append(Lack("other_layer_off", text))
     if soaked_at and now < soaked_at:
         text = f"the rows soak until {soaked_at:%Y-%m-%d %H:%M} UTC"
         found.append(Lack("soaking", text))
-    if told.report.imported and now - told.at > IMPORT_HOLDS:
+    if told.is_old(now):
         text = f"{var.app} was read in at {told.at:%Y-%m-%d %H:%M} UTC: read it in again"
         found.append(Lack("old_report", text))
     if _would_change(var, told, live, yaml):
         found.append(Lack("would_change", f"without it {var.flag_key} would change in {var.env}"))
     return found
+
+
+def _lacking_rows(var: ConfigVar, live: Mapping[str, Live]) -> Iterator[Lack]:
+    """Its own environment first."""
+    for env in sorted(Env.values, key=lambda env: env != var.env):
+        if env not in live:
+            yield Lack(f"no_row_{env}", f"no database row in {env}: pin it there")
+        elif live[env].entry is None:
+            text = f"the audit log has no {FLIP} of it in {env}: flip it there"
+            yield Lack(f"no_flip_{env}", text)
 
 
 def _would_change(var: ConfigVar, told: Reported, live: Mapping[str, Live], yaml: bool) -> bool:
@@ -224,7 +179,7 @@ def _would_change(var: ConfigVar, told: Reported, live: Mapping[str, Live], yaml
 _STAGES = (
     (Stage.STRAY, ("undeclared",)),
     (Stage.ACTIVE, ("layer_off", "no_row_{env}")),
-    (Stage.DORMANT, ("no_row_", "no_flip_")),
+    (Stage.DORMANT, ("no_row_", "no_flip_", "other_layer_off")),
     (Stage.SOAKING, ("soaking",)),
 )
 

@@ -3,14 +3,23 @@ cost, and how back (runbook section 6)."""
 
 from dataclasses import dataclass
 
+from django.db import connection
+from django.utils import timezone
+
+from audit.failures import takes_no_changes
 from flags.config_vars import name_of
 from flags.errors import UndeclaredFlag
 from flags.heroku import ways
 from flags.heroku.calls import Call, apps_of
-from flags.heroku.reported import everyone
-from flags.heroku.ways import Step, Told
+from flags.heroku.reported import console_app, everyone
+from flags.heroku.ways import Reading, Step, Told
 from flags.layers import word
 from flags.state import FlagState, read_state, without_database
+
+READ_ONLY = (
+    "The database is read-only: flag_flip and option A work once it takes changes again. Option B "
+    "works meanwhile on apps whose release phase does not change this database."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +41,19 @@ def plan(key: str, env: str, value: bool) -> Override:
 
     Raises UndeclaredFlag, and what the database raises.
     """
-    state = read_state(key, env)
-    told = {app: each for (app, where), each in everyone().items() if where == env}
-    now = f"{key} is {word(state.value)} in {env} (source: {state.source})."
+    state, now = read_state(key, env), timezone.now()
+    reports = {app: each for (app, where), each in everyone().items() if where == env}
+    told = {app: each for app, each in reports.items() if not each.is_old(now)}
+    reading = _reading(state, told)
+    facts = [f"{key} is {word(state.value)} in {env} (source: {state.source})."]
+    facts += [READ_ONLY] if takes_no_changes(connection) else []
     if state.row is None:
-        return _by_config_var(state, value, told, now, f"There is no database row of it in {env}")
-    if not state.environment.db_layer:
-        dormant = "The database layer is off, its row is dormant"
-        return _by_config_var(state, value, told, now, dormant)
-    return _against_row(state, state.row.value == 1, value, told, now)
+        facts.append(f"There is no database row of it in {env}: the config var decides.")
+        return _by_config_var(state, value, told, {}, facts)
+    if True not in reading.values():
+        facts.append("The database layer is off, its row is dormant: the config var decides.")
+        return _by_config_var(state, value, told, reading, facts)
+    return _against_row(state, state.row.value == 1, value, told, reading, facts)
 
 
 def blind_plan(key: str, env: str, value: bool) -> Override:
@@ -50,11 +63,13 @@ def blind_plan(key: str, env: str, value: bool) -> Override:
     """
     if key not in without_database(env).declarations:
         raise UndeclaredFlag(key, env)
-    calls = ways.switching_off(key, env, value, {})
+    calls = ways.switching_off(key, value, dict.fromkeys(apps_of(env)))
     facts = (
         "The database does not answer: whether it has a row of this flag cannot be told.",
         "While it is away, processes keep the last value that they read; those that start take the "
         "config var, else the YAML default.",
+        f"An app whose release phase needs this database, as that of {console_app(env)} does, "
+        "takes a config var with its first release after the database is back, not before.",
     )
     besides = "every flag of these apps comes from config var or YAML then"
     steps = (ways.by_switch(calls, besides), ways.by_sql_later(key, env, value))
@@ -62,28 +77,44 @@ def blind_plan(key: str, env: str, value: bool) -> Override:
     return Override(facts, steps, back, calls)
 
 
-def _by_config_var(state: FlagState, value: bool, told: Told, now: str, why: str) -> Override:
+def _reading(state: FlagState, told: Told) -> Reading:
+    """Which apps read the row. The console's own layer is known, be it by its own settings."""
+    reading = {app: told[app].db_layer if app in told else None for app in apps_of(state.env)}
+    console, where = console_app(state.env), state.environment
+    if console and (where.is_own or where.told):
+        reading[console] = where.db_layer
+    elif console and reading[console] is None:
+        # As everywhere: an environment that never told heeds its rows.
+        reading[console] = True
+    return reading
+
+
+def _by_config_var(
+    state: FlagState, value: bool, told: Told, reading: Reading, facts: list[str]
+) -> Override:
     key, env = state.key, state.env
     calls = tuple(ways.setting(key, value, app) for app in apps_of(env))
-    back = (ways.back_to_config_var(key, calls, told), ways.pinned(key, env, value))
-    facts = (now, f"{why}: the config var decides.")
-    return Override(facts, (ways.by_config_var(calls),), back, calls)
+    beside = ways.where_rows_may_reach(reading)
+    back = (ways.back_to_config_var(key, calls, told), ways.pinned(state, value))
+    return Override(tuple(facts), (ways.by_config_var(calls), *beside), back, calls)
 
 
-def _against_row(state: FlagState, row: bool, value: bool, told: Told, now: str) -> Override:
+def _against_row(
+    state: FlagState, row: bool, value: bool, told: Told, reading: Reading, facts: list[str]
+) -> Override:
     key, env = state.key, state.env
-    calls = ways.switching_off(key, env, value, told)
+    calls = ways.switching_off(key, value, reading)
     turned = [call for call in calls if len(call.what) > 1]
     others = [call for call in calls if call not in turned]
-    fact = (
+    facts.append(
         f"Its database row wins: {name_of(key)} alone changes nothing where rows are read, so "
         "setting it is useless."
     )
     steps = (
-        ways.by_command(key, env, value),
+        ways.by_command(state, value),
         ways.by_sql(key, env, value),
-        *ways.where_no_row_reaches(key, env, value, told),
-        ways.by_switch(calls, ways.what_else_turns(state)),
+        *ways.where_no_row_reaches(key, value, reading),
+        ways.by_switch(calls, ways.what_else_turns(state, reading)),
     )
     back = (
         ways.back_to_row(key, env, row),
@@ -91,4 +122,4 @@ def _against_row(state: FlagState, row: bool, value: bool, told: Told, now: str)
         *([ways.back_to_config_var(key, others, told)] if others else ()),
         ways.answered_for(key, env),
     )
-    return Override((now, fact), steps, back, calls)
+    return Override(tuple(facts), steps, back, calls)

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from django.conf import settings
-from django.db.models import Q
 
 from flags.config_vars import SWITCH_KEY
 from flags.models import ConfigVar, ConfigVarReport
+
+IMPORT_HOLDS = timedelta(hours=24)
+"""So long what was read in for an app that does not report itself counts as its present state."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,16 @@ class Reported:
 
     @property
     def db_layer_since(self) -> datetime | None:
-        """When the DB layer was seen to be turned on; None where it was on at the first report, so
-        that nobody knows since when."""
+        """When the DB layer was seen to be turned on; None where it is off, or was on at the first
+        report, so that nobody knows since when."""
         switch = self.switch
-        if switch is None or switch.first_seen_at <= self.report.first_at:
+        if switch is None or not self.db_layer or switch.first_seen_at <= self.report.first_at:
             return None
         return switch.first_seen_at
+
+    def is_old(self, now: datetime) -> bool:
+        """Whether somebody read it in too long ago for it to count as the app's present state."""
+        return self.report.imported and now - self.at > IMPORT_HOLDS
 
 
 def console_app(env: str) -> str | None:
@@ -67,16 +73,44 @@ def console_app(env: str) -> str | None:
 def console_of(env: str) -> Reported | None:
     """What the console of `env` reported last, two queries; None where nobody ever told.
 
-    The app that reports itself, else what was read in for the app that HEROKU_APPS names.
+    The app that HEROKU_APPS names, if it reports itself; else another one that does, such as a
+    developer's machine; else what was read in for the app that HEROKU_APPS names.
     """
-    named = console_app(env)
-    reports = ConfigVarReport.objects.filter(Q(imported=False) | Q(app=named), env=env)
-    report = reports.order_by("imported", "-last_at").first()
-    app = report.app if report else named
+    reports = [each for each in ConfigVarReport.objects.filter(env=env) if _may_be_console(each)]
+    report = max(reports, key=_rank, default=None)
+    app = report.app if report else console_app(env)
     found = list(ConfigVar.objects.filter(app=app, env=env))
     if report is None and not found:
         return None
     return _told(report or _implied(found), found)
+
+
+def consoles(told: Iterable[Reported]) -> dict[str, Reported]:
+    """Of these reports those of the consoles, by environment, as `console_of` chooses them."""
+    found: dict[str, Reported] = {}
+    for each in told:
+        before = found.get(each.env)
+        if _may_be_console(each.report) and (
+            before is None or _rank(each.report) > _rank(before.report)
+        ):
+            found[each.env] = each
+    return found
+
+
+def reports_itself(app: str, env: str) -> bool:
+    """Whether the app ever told of itself."""
+    return ConfigVarReport.objects.filter(app=app, env=env, imported=False).exists()
+
+
+def _may_be_console(report: ConfigVarReport) -> bool:
+    return not report.imported or report.app == console_app(report.env)
+
+
+def _rank(report: ConfigVarReport) -> tuple[bool, bool, datetime]:
+    """The greatest is the console's."""
+    reports_itself = not report.imported
+    is_named = report.app == console_app(report.env)
+    return reports_itself and is_named, reports_itself, report.last_at
 
 
 def everyone() -> dict[tuple[str, str], Reported]:

@@ -6,7 +6,6 @@ Runbook section 8: what is still set, what is dormant, what was removed.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from django.utils import timezone
 
@@ -55,38 +54,40 @@ def take(
     waits for the first one. Each variable that is new, has another value, or is gone gets an audit
     row.
     """
-    now = now or timezone.now()
-    done = Report()
+    done, began = Report(), now or timezone.now()
     with audited():
         # First of all, and changed even where there is nothing to change: whoever holds this row
         # has the app for itself.
         ConfigVarReport.objects.bulk_create(
-            [ConfigVarReport(app=app, env=env, imported=imported, first_at=now, last_at=now)],
+            [ConfigVarReport(app=app, env=env, imported=imported, first_at=began, last_at=began)],
             update_conflicts=True,
             unique_fields=["app", "env"],
             # What an app says of itself counts for more than what somebody reads in for it.
             update_fields=["last_at"] if imported else ["imported", "last_at"],
         )
+        # Whoever had it may have been at it for a while: what is told is what holds from now.
+        now = now or timezone.now()
+        report = ConfigVarReport.objects.get(app=app, env=env)
+        report.first_at = now if report.first_at == began else report.first_at
+        report.last_at = now
+        report.save()
         known = {var.flag_key: var for var in ConfigVar.objects.filter(app=app, env=env)}
         for key in sorted(found):
-            _note(done, known.get(key), ConfigVar(app=app, env=env, flag_key=key), found[key], now)
+            var = known.setdefault(key, ConfigVar(app=app, env=env, flag_key=key))
+            _note(done, var, found[key], now)
         _note_gone(done, known, {*found, *still_set}, now)
-        for key in (*done.new, *done.changed):
-            _record(actor, SEEN, app, env, key, found[key], now)
-        for key in done.removed:
-            _record(actor, REMOVED, app, env, key, known[key].value, now)
+        for action, keys in ((SEEN, (*done.new, *done.changed)), (REMOVED, done.removed)):
+            for key in keys:
+                _record(actor, action, known[key], now)
     return done
 
 
-def _note(
-    done: Report, known: ConfigVar | None, fresh: ConfigVar, value: bool | None, now: datetime
-) -> None:
+def _note(done: Report, var: ConfigVar, value: bool | None, now: datetime) -> None:
     """One variable that is set, and what is to be said of it."""
-    var = known or fresh
-    if known is None or known.removed_at is not None:
+    if var.pk is None or var.removed_at is not None:
         done.new.append(var.flag_key)
         var.first_seen_at = now
-    elif known.value != value:
+    elif var.value != value:
         done.changed.append(var.flag_key)
         var.first_seen_at = now
     else:
@@ -110,13 +111,12 @@ def _note_gone(
             var.save(update_fields=["last_seen_at"])
 
 
-def _record(actor: Actor, action: str, app: str, env: str, key: str, *told: Any) -> None:
-    value, now = told
+def _record(actor: Actor, action: str, var: ConfigVar, now: datetime) -> None:
     record(
         actor,
         action,
         target_type="config_var",
-        target_id=key,
-        payload={"flag": key, "env": env, "app": app, "value": value},
+        target_id=var.flag_key,
+        payload={"flag": var.flag_key, "env": var.env, "app": var.app, "value": var.value},
         now=now,
     )

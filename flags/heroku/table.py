@@ -1,7 +1,7 @@
 """The deprecation table as a whole, and as Markdown and JSON (runbook section 8)."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -58,6 +58,11 @@ class Table:
     strays: tuple[str, ...]
 
     @property
+    def unseen(self) -> list[App]:
+        """The apps of HEROKU_APPS that nobody ever told of."""
+        return [app for app in self.apps if app.told is None]
+
+    @property
     def removals(self) -> list[Call]:
         """One call an app with all that is ready there, since each restarts the app."""
         ready: dict[str, list[str]] = {}
@@ -69,18 +74,19 @@ class Table:
 
 def read_table(now: datetime) -> Table:
     """The table as the database has it now."""
-    strays = config_vars.strays(runtime.declared())
-    return Table(now, tuple(lines(now)), tuple(_apps()), tuple(strays))
-
-
-def unseen_apps() -> list[App]:
-    """The apps of HEROKU_APPS that nobody ever told of."""
-    return [app for app in _apps() if app.told is None]
-
-
-def _apps() -> list[App]:
-    """Those of HEROKU_APPS, then all others that reported."""
     told = everyone()
+    strays = config_vars.strays(runtime.declared())
+    return Table(now, tuple(lines(now, told)), tuple(_apps(told)), tuple(strays))
+
+
+def read_table_of(key: str, now: datetime) -> Table:
+    """The same of one flag, without strays."""
+    told = everyone()
+    return Table(now, tuple(lines(now, told, key=key)), tuple(_apps(told)), ())
+
+
+def _apps(told: Mapping[tuple[str, str], Reported]) -> list[App]:
+    """Those of HEROKU_APPS, then all others that reported."""
     named: dict[tuple[str, str], None] = dict.fromkeys(settings.HEROKU_APPS.items())
     return [App(*where, told.get(where)) for where in {**named, **told}]
 

@@ -4,14 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flags.config_vars import SWITCH, name_of
-from flags.heroku.calls import Call, apps_of, manage, update_row
+from flags.heroku.calls import Call, manage, update_row
 from flags.heroku.reported import Reported
 from flags.layers import Source, resolve, word
+from flags.policy import needs_elevation
 from flags.state import FlagState, read_states
 
 _WHY = ("--reason", "<why>", "--incident", "<INC-1>")
 Told = Mapping[str, Reported]
 """What the apps of an environment reported last, by app."""
+Reading = Mapping[str, bool | None]
+"""Of each app of an environment whether it reads DB rows; None: nobody told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +29,12 @@ def setting(key: str, value: bool, app: str, *besides: str) -> Call:
     return Call("config:set", (*besides, f"{name_of(key)}={int(value)}"), app)
 
 
-def switching_off(key: str, env: str, value: bool, told: Told) -> tuple[Call, ...]:
+def switching_off(key: str, value: bool, reading: Reading) -> tuple[Call, ...]:
     """One command an app for both variables, since each `config:set` restarts it. Where the layer
     is off already, the flag's variable alone."""
     return tuple(
-        setting(key, value, app)
-        if app in told and not told[app].db_layer
-        else setting(key, value, app, f"{SWITCH}=0")
-        for app in apps_of(env)
+        setting(key, value, app) if reads is False else setting(key, value, app, f"{SWITCH}=0")
+        for app, reads in reading.items()
     )
 
 
@@ -41,12 +42,17 @@ def by_config_var(calls: Sequence[Call]) -> Step:
     return Step(("Set the config var.", _costs(calls)), tuple(map(str, calls)))
 
 
-def by_command(key: str, env: str, value: bool) -> Step:
+def by_command(state: FlagState, value: bool) -> Step:
     says = (
         "The database answers. With a shell that has manage.py, flip it: no restart, and the log "
         "knows who and why."
     )
-    return Step((says,), (manage("flag_flip", key, word(value), "--env", env, *_WHY),))
+    return Step((says,), (_flipping(state, value),))
+
+
+def _flipping(state: FlagState, value: bool) -> str:
+    proof = ("--as", "<name>", "--totp") if needs_elevation(state.declaration.risk) else ()
+    return manage("flag_flip", state.key, word(value), "--env", state.env, *_WHY, *proof)
 
 
 def by_sql(key: str, env: str, value: bool) -> Step:
@@ -67,18 +73,29 @@ def by_sql_later(key: str, env: str, value: bool) -> Step:
     return Step((says,), (update_row(key, env, value),))
 
 
-def where_no_row_reaches(key: str, env: str, value: bool, told: Told) -> Iterator[Step]:
+def where_no_row_reaches(key: str, value: bool, reading: Reading) -> Iterator[Step]:
     """The apps that read no rows, whoever changes them; and those of which nobody knows."""
-    known = [app for app in apps_of(env) if app in told and not told[app].db_layer]
-    unseen = [app for app in apps_of(env) if app not in told]
+    known = [app for app, reads in reading.items() if reads is False]
     if known:
         calls = [setting(key, value, app) for app in known]
-        says = f"No row reaches {_and(known)}, as reported: its config var decides there, always."
+        says = f"No row reaches {_and(known)}, as reported: there the config var decides, always."
         yield Step((says, _costs(calls)), tuple(map(str, calls)))
+    unseen = [app for app, reads in reading.items() if reads is None]
     if unseen:
         says = (
-            f"Whether rows reach {_and(unseen)} was never reported. Where they do not, the config "
-            "var decides: see option B."
+            f"Whether rows reach {_and(unseen)} is not known: nobody reported it of late. Where "
+            "they do not, the config var decides: see option B."
+        )
+        yield Step((says,))
+
+
+def where_rows_may_reach(reading: Reading) -> Iterator[Step]:
+    """The apps that may read the row that the console does not read."""
+    unseen = [app for app, reads in reading.items() if reads is None]
+    if unseen:
+        says = (
+            f"Whether rows reach {_and(unseen)} is not known: nobody reported it of late. Where "
+            "they do, the row wins there, and has to be changed, too."
         )
         yield Step((says,))
 
@@ -94,16 +111,18 @@ def by_switch(calls: Sequence[Call], besides: str) -> Step:
     )
 
 
-def what_else_turns(state: FlagState) -> str:
-    """Which other flags get another value in the console once its rows are not read."""
+def what_else_turns(state: FlagState, reading: Reading) -> str:
+    """Which other flags get another value once rows are not read."""
+    others = "" if len(reading) == 1 else "; of the other apps it cannot be told"
     if state.environment.config_vars is None:
-        return "which other flags change cannot be seen: its config vars were never reported"
+        return "which other flags change cannot be told: its config vars were never reported"
     turned = []
     for key, other in read_states(state.env).items():
         below = resolve(db=None, env=other.resolution.env, yaml=other.resolution.yaml)
         if key != state.key and other.source is Source.DB and below.value is not other.value:
             turned.append(f"{key} turns {word(below.value)}")
-    return f"besides it, {', '.join(turned)}" if turned else "no other flag changes by it"
+    besides = f"besides it {', '.join(turned)}" if turned else "no other flag changes by it"
+    return f"in the console {besides}{others}"
 
 
 def back_to_row(key: str, env: str, before: bool) -> Step:
@@ -137,8 +156,8 @@ def back_to_config_var(key: str, calls: Sequence[Call], told: Told) -> Step:
     unseen = [look for look in unseen if look.app not in told]
     if unseen:
         says.append(
-            "What it is now was never reported of these apps. Note it before you set it, and set "
-            f"it again where it was set: {'; '.join(map(str, unseen))}"
+            "What it is now nobody reported of late of these apps. Note it before you set it, and "
+            f"set it again where it was set: {'; '.join(map(str, unseen))}"
         )
     return Step(tuple(says), tuple(str(_before(key, each.app, told)) for each in calls))
 
@@ -150,10 +169,10 @@ def _before(key: str, app: str, told: Told) -> Call:
     return setting(key, var.value, app)
 
 
-def pinned(key: str, env: str, value: bool) -> Step:
+def pinned(state: FlagState, value: bool) -> Step:
     """The reconciling row of runbook section 6, last paragraph."""
     says = "Or, if the value shall stay: a database row with it, so that the log knows it."
-    return Step((says,), (manage("flag_flip", key, word(value), "--env", env, *_WHY),))
+    return Step((says,), (_flipping(state, value),))
 
 
 def _costs(calls: Sequence[Call], besides: str = "") -> str:

@@ -9,10 +9,12 @@ from django.db import Error as DBError
 from accounts.cli import broken_glass, cli_actor, elevated, operator_named
 from audit.actor import Actor
 from audit.cli import database_failed
+from audit.commits import OutcomeUnknown
+from audit.deadline import each_answer_within
+from audit.failures import let_go
 from flags import policy
-from flags.cli import write_plan
+from flags.cli import PATIENCE_SECONDS, plan_now, write_plan
 from flags.errors import UndeclaredFlag
-from flags.heroku.override import blind_plan
 from flags.layers import word
 from flags.models import MAX_INCIDENT_LENGTH
 from flags.refusals import FlipRefused
@@ -48,29 +50,38 @@ class Command(BaseCommand):
         why = {name: options[name].strip() for name in ("reason", "incident")}
         _check(name, options["break_glass"], **why)
         try:
-            actor = cli_actor(None if name is None else operator_named(name))
-            state = read_state(key, env)
-            if not options["yes"] and sys.stdin is not None and sys.stdin.isatty():
-                self._ask(state, to)
-            if options["break_glass"]:
-                actor = broken_glass(actor)
-            value = to == "on"
-            with _acting(actor, state, value, options["totp"]) as acting:
-                done = flip(key, env, value, actor=acting, seen=state.seen, **why)
+            with each_answer_within(PATIENCE_SECONDS):
+                done = self._flip(key, env, to == "on", name, why, options)
         except UndeclaredFlag as error:
             raise CommandError(str(error)) from error
         except FlipRefused as refused:
             raise CommandError(f"{key}: {refused}") from refused
+        except OutcomeUnknown as error:
+            # Another way would be a second change, should the first one be done.
+            raise CommandError(str(error)) from error
         except DBError as error:
+            let_go()
             self._tell_ways(key, env, to == "on")
             raise database_failed(error) from error
         self.stdout.write(_sentence(done))
 
+    def _flip(
+        self, key: str, env: str, value: bool, name: str | None, why: dict[str, Any], options: Any
+    ) -> Flip:
+        actor = cli_actor(None if name is None else operator_named(name))
+        state = read_state(key, env)
+        if not options["yes"] and sys.stdin is not None and sys.stdin.isatty():
+            self._ask(state, word(value))
+        if options["break_glass"]:
+            actor = broken_glass(actor)
+        with _acting(actor, state, value, options["totp"]) as acting:
+            return flip(key, env, value, actor=acting, seen=state.seen, **why)
+
     def _tell_ways(self, key: str, env: str, value: bool) -> None:
-        """The ways that are left while the database does not answer."""
+        """The ways that are left once the database failed the flip."""
         with suppress(UndeclaredFlag):
-            plan = blind_plan(key, env, value)
-            self.stdout.write("# The console's database failed. The ways that are left:")
+            plan, _ = plan_now(key, env, value)
+            self.stdout.write("# Not flipped: the database failed. The ways that are left:")
             write_plan(plan, self.stdout)
 
     def _ask(self, state: FlagState, to: str) -> None:
@@ -100,7 +111,7 @@ def _acting(
     if not totp or state.is_set_to(value):
         return nullcontext(actor)
     policy.check_role(actor, state.declaration.risk)
-    check_environment(state.env)
+    check_environment(state.environment)
     return elevated(actor)
 
 

@@ -8,7 +8,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
 from audit.ages import age
+from audit.deadline import answers_within
+from audit.failures import let_go
 from flags import config_vars, runtime
+from flags.cli import PATIENCE_SECONDS
 from flags.errors import UndeclaredFlag
 from flags.state import (
     Environment,
@@ -50,9 +53,11 @@ class Command(BaseCommand):
         failure = None
         try:
             try:
-                states = [read_state(key, env)] if key else list(read_states(env).values())
-                where = states[0].environment if states else environment(env)
+                with answers_within(PATIENCE_SECONDS):
+                    states = [read_state(key, env)] if key else list(read_states(env).values())
+                    where = states[0].environment if states else environment(env)
             except DBError as error:
+                let_go()
                 failure = " ".join(str(error).split())
                 where = without_database(env)
                 states = _without_rows(where, key)

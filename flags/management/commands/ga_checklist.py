@@ -4,7 +4,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from flags.heroku.checklist import Item, Verdict, checklist
+from flags.heroku.checklist import checklist
+from flags.heroku.findings import Item, Verdict
 
 
 class Command(BaseCommand):

@@ -8,10 +8,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
 from accounts.cli import cli_actor
-from flags.cli import is_confirmed, write_plan
+from audit.deadline import answers_within
+from audit.failures import let_go
+from flags.cli import PATIENCE_SECONDS, is_confirmed, plan_now, write_plan
 from flags.errors import UndeclaredFlag
 from flags.heroku import by_hand
-from flags.heroku.override import Override, blind_plan, plan
+from flags.heroku.override import Override
 from flags.models import MAX_INCIDENT_LENGTH
 
 NOT_IN_LOG = (
@@ -50,24 +52,18 @@ class Command(BaseCommand):
             raise CommandError(f"--incident is longer than {MAX_INCIDENT_LENGTH} characters.")
         asked = _Asked(key, env, to == "on", why)
         try:
-            found, is_known = self._plan(asked)
+            found, failure = plan_now(key, env, asked.value)
         except UndeclaredFlag as error:
             raise CommandError(str(error)) from error
+        if failure is not None:
+            self.stderr.write(f"The database does not answer: {' '.join(str(failure).split())}")
         if not found.calls:
             raise CommandError(f"HEROKU_APPS names no app of {env}: there is nothing to set.")
         write_plan(found, self.stdout)
         if run:
             self._confirm(found, yes)
-            self._note(asked, found, is_known)
+            self._note(asked, found, is_known=failure is None)
             self._run(found)
-
-    def _plan(self, asked: _Asked) -> tuple[Override, bool]:
-        """The plan, and whether the database answered for it."""
-        try:
-            return plan(asked.key, asked.env, asked.value), True
-        except DBError as error:
-            self.stderr.write(f"The database does not answer: {' '.join(str(error).split())}")
-            return blind_plan(asked.key, asked.env, asked.value), False
 
     def _confirm(self, found: Override, yes: bool) -> None:
         if not by_hand.is_installed():
@@ -76,20 +72,24 @@ class Command(BaseCommand):
         if not yes and not is_confirmed(f"\nRun these now?\n{lines}\n[y/N] "):
             raise CommandError("Nothing was run: say y on a terminal, or pass --yes.")
 
-    def _note(self, asked: _Asked, found: Override, is_known: bool) -> None:
+    def _note(self, asked: _Asked, found: Override, *, is_known: bool) -> None:
         """In the log first; but the emergency does not wait for a database that is away."""
         if is_known:
             try:
-                by_hand.note(asked.key, asked.env, asked.value, found.calls, cli_actor(), asked.why)
+                with answers_within(PATIENCE_SECONDS):
+                    by_hand.note(
+                        asked.key, asked.env, asked.value, found.calls, cli_actor(), asked.why
+                    )
                 return
             except DBError as error:
+                let_go()
                 self.stderr.write(str(error).strip())
         self.stderr.write(NOT_IN_LOG)
 
     def _run(self, found: Override) -> None:
         failed = []
         for call, wrong in by_hand.run(found.calls):
-            self.stdout.write(f"{call.app}: {wrong or 'done'}.")
+            self.stdout.write(f"{call.app}: {wrong or 'set'}.")
             failed += [call.app] if wrong else []
         if failed:
             raise CommandError(f"Not done on {', '.join(failed)}: look there, then try again.")

@@ -12,6 +12,7 @@ from accounts.cli import cli_actor
 from audit.cli import database_failed
 from flags import config_vars
 from flags.declarations import is_storable
+from flags.heroku.reported import reports_itself
 from flags.heroku.reports import take
 from flags.state import environment
 
@@ -33,13 +34,22 @@ class Command(BaseCommand):
             help="its environment; default: as HEROKU_APPS or the app's name says",
         )
 
-    def handle(self, *, app: str, env: str | None, **options: Any) -> None:
+        parser.add_argument(
+            "--force", action="store_true", help="even for an app that reports itself"
+        )
+
+    def handle(self, *, app: str, env: str | None, force: bool, **options: Any) -> None:
         app = app.strip()
         if not app or len(app) > 100 or not is_storable(app):
             raise CommandError("--app: give the app's name.")
         env = _env_of(app, env)
         variables = _read()
         try:
+            if not force and reports_itself(app, env):
+                raise CommandError(
+                    f"{app} reports itself at each of its releases, which is nearer to the truth "
+                    "than what is read in: nothing was. (--force reads it in all the same.)"
+                )
             declared = environment(env).declarations
             if not declared:
                 raise CommandError(f"No flag is declared in {env}: run sync_flags there first.")

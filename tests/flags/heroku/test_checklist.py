@@ -93,7 +93,7 @@ def test_a_migrated_install_lacks_what_nobody_told_and_says_how_to_look(db):
         "heroku config --json --app raxx-console-prod | python manage.py import_config_vars "
         "--app raxx-console-prod\n",
         "no flag has a database row yet: none was migrated",
-        "python manage.py flag_flip <key> on|off --env <env> --reason",
+        'python manage.py flag_flip "<key>" "<on|off>" --env "<env>" --reason',
         "raxx-api-prod (prod) never reported",
     ):
         assert line in text
@@ -105,7 +105,7 @@ def test_a_migrated_and_synced_install_lacks_the_other_environment(db):
     assert verdicts() == [PASS, UNSEEN, FAIL, FAIL, UNSEEN, PASS, UNSEEN]
     assert failure.startswith("5 of 7")
     assert f"fail: {VAR} of raxx-console-staging in staging: no database row in staging" in text
-    assert f"python manage.py flag_flip {KEY} on|off --env staging" in text
+    assert f'flag_flip {KEY} "<on|off>" --env staging' in text
     assert "raxx-console-prod (prod) never reported its config vars: release it" in text
 
 
@@ -178,7 +178,7 @@ UNDOINGS = [
     (_switch_of_prod, 2, FAIL, "heroku config:set FLAG_CONSOLE_FEATURE_FLAGS_DB=1 --app"),
     (_switch_of_staging, 2, FAIL, "of raxx-console-staging (staging) is not 1"),
     (_switch_of_this_process, 2, FAIL, "of raxx-console-staging (staging) is not 1"),
-    (_var_without_a_row, 3, FAIL, f"flag_flip {NOTES} on|off --env prod"),
+    (_var_without_a_row, 3, FAIL, f'flag_flip {NOTES} "<on|off>" --env prod'),
     (_removed_while_it_was_on_and_had_no_row, 3, FAIL, "no database row in prod"),
     (_row_without_its_flip, 4, FAIL, f"{KEY} in prod: the log has no flip of its row"),
     (_gate_set_again, 5, FAIL, "config:unset FLAG_CONSOLE_FLAG_MGMT --app raxx-console-prod >/"),

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from audit.models import AuditEntry
 from flags.config_vars import SWITCH_KEY
-from flags.heroku.deprecation import Line, Live, Stage, _lacks, _stage, lines
+from flags.heroku.deprecation import Line, Stage, _lacks, _stage, lines
+from flags.heroku.live import Live
+from flags.heroku.reported import everyone
 from flags.heroku.table import as_markdown, read_table
 from flags.layers import resolve
 from flags.models import ConfigVar, DeclaredFlag, Env, FeatureFlag
@@ -25,7 +27,7 @@ SECOND = timedelta(seconds=1)
 
 
 def line_of(now: datetime = LATER, app: str = CONSOLES["prod"]) -> Line:
-    [line] = [each for each in lines(now) if each.var.app == app]
+    [line] = [each for each in lines(now, everyone()) if each.var.app == app]
     return line
 
 
@@ -217,7 +219,7 @@ def test_removal_commands_are_one_batch_an_app_silenced_and_quoted(ready):
 
 
 def test_the_switch_itself_is_never_a_line(ready):
-    assert {line.var.flag_key for line in lines(LATER)} == {KEY}
+    assert {line.var.flag_key for line in lines(LATER, everyone())} == {KEY}
 
 
 def test_looking_writes_nothing_and_removes_nothing(ready, superadmin):
@@ -231,7 +233,7 @@ def test_how_many_queries_it_takes_does_not_depend_on_how_many_there_are(
     ready, django_assert_num_queries
 ):
     with django_assert_num_queries(7):
-        lines(LATER)
+        lines(LATER, everyone())
     keys = ["console_customer_notes", "raptor_cursor_paging", "email_digest_weekly"]
     take(dict.fromkeys([KEY, *keys], True), now=START)
     take(dict.fromkeys(keys, True), app=API["prod"], imported=True, now=START)
@@ -239,7 +241,7 @@ def test_how_many_queries_it_takes_does_not_depend_on_how_many_there_are(
         pin(key, "prod", True, now=START)
     raw_delete(keys[0], "prod")
     with django_assert_num_queries(7):
-        assert len(lines(LATER)) == 7
+        assert len(lines(LATER, everyone())) == 7
 
 
 def test_a_start_while_the_database_is_away_is_told_of(ready, superadmin):
@@ -293,7 +295,7 @@ def test_whatever_is_called_ready_changes_no_resolved_value_when_it_goes(
     )
     variable = ConfigVar(app="x", env=env, flag_key="a", value=var)
     soaked_at = LATER + timedelta(hours=soaked) if layer and len(live) == len(rows) else None
-    found = _lacks(variable, told_of, live, yaml, soaked_at, LATER)
+    found = _lacks(variable, told_of, live, yaml, {}, soaked_at, LATER)
     if _stage(variable, found) is not Stage.READY:
         assert found
         return

@@ -130,7 +130,7 @@ def test_a_dormant_row_leaves_it_to_the_config_var(declared, settings):
 
 def test_what_else_turns_without_the_database_layer_is_named(declared):
     pin(KEY, "prod", False)
-    assert "which other flags change cannot be seen" in commands()
+    assert "which other flags change cannot be told" in commands()
     take({"email_digest_weekly": True, "raptor_rate_limits": True})
     assert "no other flag changes by it." in commands()
     pin("email_digest_weekly", "prod", True)  # its variable says the same

@@ -49,7 +49,7 @@ def test_each_app_is_asked_once_and_the_log_has_who_what_and_why(declared, cli, 
     out, err, failure = run("--yes", *WHY)
     assert (failure, err) == ("", "")
     assert cli.asked == SETTING
-    assert out.endswith("raxx-console-prod: done.\nraxx-api-prod: done.\n")
+    assert out.endswith("raxx-console-prod: set.\nraxx-api-prod: set.\n")
     assert SECRET not in out + "".join(capfd.readouterr())
     [entry] = in_log()
     assert (entry.channel, entry.target_type, entry.target_id) == ("cli", "config_var", KEY)
@@ -112,7 +112,7 @@ def test_an_app_that_fails_is_told_and_the_others_are_still_done(declared, cli, 
     cli.fail(PROD[0])
     out, _, failure = run("--yes", *WHY)
     assert cli.asked == SETTING
-    assert out.endswith("raxx-console-prod: it ended with status 9.\nraxx-api-prod: done.\n")
+    assert out.endswith("raxx-console-prod: it ended with status 9.\nraxx-api-prod: set.\n")
     assert failure == "Not done on raxx-console-prod: look there, then try again."
     assert SECRET not in out + failure + "".join(capfd.readouterr())
 
@@ -157,7 +157,7 @@ def test_the_emergency_does_not_wait_for_the_log(declared, cli, monkeypatch, whe
     assert "connection refused" in err
     assert "the audit log will not have this: note it in the incident" in err
     assert in_log() == []
-    assert out.endswith("raxx-api-prod: done.\n")
+    assert out.endswith("raxx-api-prod: set.\n")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -167,6 +167,6 @@ def test_a_real_terminal_is_asked_and_shows_no_secret(declared, cli):
     assert cli.asked == []
     screen = on_a_terminal([("[y/N] ", "y")], *ask)
     assert cli.asked == SETTING
-    assert screen.index("Run these now?") < screen.index("raxx-console-prod: done.")
+    assert screen.index("Run these now?") < screen.index("raxx-console-prod: set.")
     assert SECRET not in screen
     assert len(in_log()) == 1

@@ -163,7 +163,7 @@ def test_variables_that_came_without_a_report_are_shown_as_if_read_in(superadmin
     rows = [line for line in markdown.splitlines() if line.startswith("|")]
     assert len([line for line in rows if "script" in line.lower()]) == 2
     assert console_of("prod").values == {KEY: True}
-    assert [line.told.report.imported for line in lines(now)] == [True] * 3
+    assert [line.told.report.imported for line in lines(now, everyone())] == [True] * 3
     assert "<b>|`x`\n" in {app.name for app in read_table(now).apps}
 
 
