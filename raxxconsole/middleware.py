@@ -26,7 +26,7 @@ from raxxconsole.views import ACTIVE_ENV
 logger = logging.getLogger(__name__)
 access_log = logging.getLogger("raxxconsole.access")
 GetResponse = Callable[[Any], HttpResponse]
-REQUEST_SECONDS = 10.0
+REQUEST_SECONDS = 15.0
 _CONSOLE = "/console"
 _NO_DEVICES = ", ".join(
     f"{feature}=()"

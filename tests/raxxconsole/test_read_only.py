@@ -59,6 +59,14 @@ def test_the_flags_page_says_so_at_its_top(read_only):
     assert connection.connection is None
 
 
+def test_a_session_over_its_limits_is_over_though_its_end_cannot_be_noted(read_only):
+    client = client_as("ops")
+    OperatorSession.objects.update(started_at=timezone.now() - timedelta(days=2))
+    read_only()
+    response = client.get(FLAGS)
+    assert (response.status_code, response["Location"]) == (302, f"/console/login?next={FLAGS}")
+
+
 @pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "plain"])
 def test_a_flip_is_a_503_that_says_so(headers, read_only):
     client = client_as("ops")
