@@ -86,6 +86,7 @@ def _problems() -> dict[str, str]:
 
 def _look() -> dict[str, str]:
     """Problem by name of the thing looked at. It takes no longer than LOOK_SECONDS."""
+    outage.let_go_of_read_only()
     with answers_within(LOOK_SECONDS):
         problems = _problems_found()
     if "database" in problems:

@@ -11,7 +11,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import Error as DBError
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, UnreadablePostError
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import escape_leading_slashes
@@ -19,7 +18,7 @@ from django.utils.http import escape_leading_slashes
 from accounts.http import ConsoleRequest, client_address, console_actor
 from audit.commits import noting_acts
 from audit.deadline import answers_within
-from audit.failures import Failure, failure_of, takes_no_changes
+from audit.failures import Failure, failure_of
 from raxxconsole import logs, outage, outage_page, outage_pass
 from raxxconsole.views import ACTIVE_ENV
 
@@ -130,9 +129,6 @@ def _after(request: ConsoleRequest, response: HttpResponse) -> HttpResponse:
         if request.user.is_authenticated:
             outage.answered()
         outage_pass.carry(request, response, request.user)
-    if takes_no_changes(connection):
-        # A session stays what it was at its start, whatever the server does since.
-        outage.let_go()
     return response
 
 

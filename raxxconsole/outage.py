@@ -14,6 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from audit import deadline
+from audit.failures import takes_no_changes
 from raxxconsole.gunicorn import threads
 
 # Whoever has waited that long for one word may be waiting for nothing.
@@ -51,6 +52,7 @@ def may_ask() -> bool:
         # A connection from before the silence may be silent for ever.
         _of_thread.silences = _known.silences
         let_go()
+    let_go_of_read_only()
     if _known.is_silent:
         return False
     # The last thread is for those who ask for no database, /healthz among them.
@@ -80,6 +82,12 @@ def let_go() -> None:
     """Close this thread's connection: the next question opens one to the database as it is then."""
     if not connection.in_atomic_block:
         connection.close()
+
+
+def let_go_of_read_only() -> None:
+    """A session stays read-only as it began, whatever the server does since: begin a new one."""
+    if takes_no_changes(connection):
+        let_go()
 
 
 def _ask_until_answered() -> None:
