@@ -44,6 +44,9 @@ def _operator_of(request: Any) -> User | AnonymousUser:
             if row is not None:
                 sessions.end(row)
             request.session.flush()
+        if request.session.session_key is not None:
+            # It could not be ended: to save it would be no less of a change.
+            request.session.modified = False
         said = f"Your session is over: {reason}. Sign in again."
         messages.warning(request, said, fail_silently=True)
         return AnonymousUser()

@@ -11,7 +11,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import Error as DBError
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, UnreadablePostError
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import escape_leading_slashes
@@ -19,14 +18,14 @@ from django.utils.http import escape_leading_slashes
 from accounts.http import ConsoleRequest, client_address, console_actor
 from audit.commits import noting_acts
 from audit.deadline import answers_within
-from audit.failures import Failure, failure_of, let_go, takes_no_changes
+from audit.failures import Failure, failure_of, let_go
 from raxxconsole import logs, outage, outage_page, outage_pass
 from raxxconsole.views import ACTIVE_ENV
 
 logger = logging.getLogger(__name__)
 access_log = logging.getLogger("raxxconsole.access")
 GetResponse = Callable[[Any], HttpResponse]
-REQUEST_SECONDS = 10.0
+REQUEST_SECONDS = 15.0
 _CONSOLE = "/console"
 _NO_DEVICES = ", ".join(
     f"{feature}=()"
@@ -105,8 +104,9 @@ class OperatorMiddleware:
         if not request.path_info.startswith(f"{_CONSOLE}/"):
             return self.get_response(request)
         _read_body(request)
-        if not outage.may_ask():
-            return outage_page.answer(request, Failure.AWAY)
+        why_not = outage.why_not_ask()
+        if why_not is not None:
+            return outage_page.answer(request, why_not)
         # The browser gives a flip up after 25 s; looking for a lost commit comes on top of these.
         with noting_acts() as request.acts, answers_within(REQUEST_SECONDS):
             try:
@@ -130,9 +130,6 @@ def _after(request: ConsoleRequest, response: HttpResponse) -> HttpResponse:
         if request.user.is_authenticated:
             outage.answered()
         outage_pass.carry(request, response, request.user)
-    if takes_no_changes(connection):
-        # A session stays what it was at its start, whatever the server does since.
-        let_go()
     return response
 
 

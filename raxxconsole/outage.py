@@ -5,6 +5,7 @@ thread for seconds, and there are few of them. So after a silence requests are a
 a thread of its own asks on behalf of all until it is answered.
 """
 
+import logging
 import threading
 import time
 from datetime import datetime
@@ -14,8 +15,10 @@ from django.db import connection
 from django.utils import timezone
 
 from audit import deadline
-from audit.failures import let_go
+from audit.failures import Failure, let_go, takes_no_changes
 from raxxconsole.gunicorn import threads
+
+logger = logging.getLogger(__name__)
 
 # Whoever has waited that long for one word may be waiting for nothing.
 SILENCE_SECONDS = 1.0
@@ -46,16 +49,18 @@ def since() -> datetime:
     return _known.since or timezone.now()
 
 
-def may_ask() -> bool:
-    """Whether a request may ask the database now, or is to say at once that it is away."""
+def why_not_ask() -> Failure | None:
+    """What a request is to say at once, instead of asking the database; None: it may ask."""
     if _of_thread.silences != _known.silences:
         # A connection from before the silence may be silent for ever.
         _of_thread.silences = _known.silences
         let_go()
+    let_go_of_read_only()
     if _known.is_silent:
-        return False
+        return Failure.AWAY
     # The last thread is for those who ask for no database, /healthz among them.
-    return deadline.silent_waits(SILENCE_SECONDS) < threads - 1
+    all_wait = deadline.silent_waits(SILENCE_SECONDS) >= threads - 1
+    return Failure.BUSY if all_wait else None
 
 
 def failed(error: Exception) -> bool:
@@ -67,14 +72,21 @@ def failed(error: Exception) -> bool:
         with _lock:
             _known.silences += 1
             if not _known.is_silent:
-                _known.is_silent = True
+                # Started first: without the thread nothing would end the silence.
                 threading.Thread(target=_ask_until_answered, name="outage", daemon=True).start()
+                _known.is_silent = True
     return is_news
 
 
 def answered() -> None:
     """The database answered."""
     _known.since = None
+
+
+def let_go_of_read_only() -> None:
+    """A session stays read-only as it began, whatever the server does since: begin a new one."""
+    if takes_no_changes(connection):
+        let_go()
 
 
 def _ask_until_answered() -> None:
@@ -92,5 +104,8 @@ def _is_answered() -> bool:
             return True
     except DBError:
         return False
+    except Exception:
+        logger.exception("whether the database answers could not be found out: asked again")
+        return False
     finally:
-        connection.close()
+        let_go()

@@ -31,8 +31,8 @@ _TITLES = {
 }
 _WHY = {
     Failure.AWAY: "the console's database does not answer.",
-    Failure.BUSY: "something else in the database holds what this needs, such as a transaction "
-    "that somebody left open. It was given up after some seconds; others may still work.",
+    Failure.BUSY: "something else in the database holds what the console waits for, such as a "
+    "transaction that somebody left open. Others may still work; try again in some seconds.",
     Failure.READ_ONLY: "the console's database is read-only. Pages can be read; nothing can be "
     "changed until it takes changes again.",
 }

@@ -7,6 +7,7 @@ import pytest
 from django.db import OperationalError
 
 from audit import deadline
+from audit.failures import Failure
 from raxxconsole import outage
 from tests.flags.test_store import eventually
 
@@ -46,7 +47,7 @@ def silence() -> OperationalError:
 def test_a_refusal_keeps_nobody_from_asking(known):
     assert outage.failed(OperationalError("refused")) is True
     assert outage.failed(OperationalError("refused")) is False
-    assert outage.may_ask()
+    assert outage.why_not_ask() is None
     assert threading.active_count() == len(threading.enumerate())
     assert "outage" not in {thread.name for thread in threading.enumerate()}
 
@@ -67,9 +68,9 @@ def test_after_a_silence_nobody_asks_until_it_is_over(known, answers, monkeypatc
         outage.failed(silence())
     assert [thread.name for thread in threading.enumerate()].count("outage") == 1
     time.sleep(0.2)
-    assert not outage.may_ask()
+    assert outage.why_not_ask() is Failure.AWAY
     answers.set()
-    assert eventually(outage.may_ask)
+    assert eventually(lambda: outage.why_not_ask() is None)
     assert known.since is None
 
 
@@ -78,7 +79,7 @@ def test_a_silence_that_comes_again_is_found_out_again(known, answers, monkeypat
     answers.set()
     for _ in range(2):
         outage.failed(silence())
-        assert eventually(outage.may_ask)
+        assert eventually(lambda: outage.why_not_ask() is None)
 
 
 def test_each_thread_drops_once_the_connection_that_it_had_before_the_silence(
@@ -88,10 +89,10 @@ def test_each_thread_drops_once_the_connection_that_it_had_before_the_silence(
     monkeypatch.setattr(outage, "let_go", lambda: dropped.append(threading.current_thread().name))
     answers.set()
     outage.failed(silence())
-    assert eventually(outage.may_ask)
+    assert eventually(lambda: outage.why_not_ask() is None)
     for name in ("a", "b"):
         for _ in range(2):
-            thread = threading.Thread(target=outage.may_ask, name=name)
+            thread = threading.Thread(target=outage.why_not_ask, name=name)
             thread.start()
             thread.join()
     here = threading.current_thread().name
@@ -100,10 +101,14 @@ def test_each_thread_drops_once_the_connection_that_it_had_before_the_silence(
     assert dropped.count("a") == dropped.count("b") == 2
 
 
-@pytest.mark.parametrize(("waiting", "may"), [(0, True), (2, True), (3, False), (4, False)])
-def test_the_last_thread_is_kept_for_those_who_ask_no_database(known, monkeypatch, waiting, may):
+@pytest.mark.parametrize(
+    ("waiting", "why_not"), [(0, None), (2, None), (3, Failure.BUSY), (4, Failure.BUSY)]
+)
+def test_the_last_thread_is_kept_for_those_who_ask_no_database(
+    known, monkeypatch, waiting, why_not
+):
     monkeypatch.setattr(deadline, "silent_waits", lambda seconds: waiting)
-    assert outage.may_ask() is may
+    assert outage.why_not_ask() is why_not
 
 
 @pytest.mark.django_db(transaction=True)
@@ -113,3 +118,14 @@ def test_whoever_asks_on_behalf_of_all_asks_the_database():
     thread.start()
     thread.join()
     assert told == [True]
+
+
+def test_a_question_that_fails_oddly_is_asked_again(monkeypatch):
+    """The thread that asks on behalf of all is the only way out of a silence."""
+
+    def fail(seconds: float) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(outage, "let_go", lambda: None)
+    monkeypatch.setattr(deadline, "answers_within", fail)
+    assert outage._is_answered() is False

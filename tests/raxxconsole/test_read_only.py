@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 from accounts.models import OperatorSession
 from audit.failures import Failure
-from raxxconsole import health, middleware
+from raxxconsole import health, middleware, outage
 from tests.conftest import PASSWORD
 from tests.pages import FLAGS, HTMX, LOW, client_as, flip_form, flip_url, text_of
 
@@ -20,18 +21,23 @@ PAGES += ["/console/promotions"]
 
 @pytest.fixture
 def read_only(monkeypatch):
-    """Make it so, for the connection that is open. What is to be written was written by then."""
+    """Make it so, for each session from now on."""
     monkeypatch.setattr(health, "_last", None)
 
-    def make() -> None:
+    def begin(sender, connection, **kwargs) -> None:
         with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                cursor.execute("SET default_transaction_read_only = on")
-            else:
-                cursor.execute("PRAGMA query_only = ON")
-                monkeypatch.setattr("audit.failures.os.access", lambda path, mode: False)
+            postgres = connection.vendor == "postgresql"
+            setting = "SET default_transaction_read_only = on"
+            cursor.execute(setting if postgres else "PRAGMA query_only = ON")
+
+    def make() -> None:
+        connection_created.connect(begin, dispatch_uid="read_only")
+        connection.close()
+        if connection.vendor == "sqlite":
+            monkeypatch.setattr("audit.failures.os.access", lambda path, mode: False)
 
     yield make
+    connection_created.disconnect(dispatch_uid="read_only")
     connection.close()
 
 
@@ -55,8 +61,18 @@ def test_the_flags_page_says_so_at_its_top(read_only):
     assert "The database is read-only" not in text_of(client.get(FLAGS))
     read_only()
     assert "The database is read-only" in text_of(client.get(FLAGS))
+    assert connection.connection is not None
+    outage.why_not_ask()
     # A session stays as it began, whatever the server does since: the next page has a new one.
     assert connection.connection is None
+
+
+def test_a_session_over_its_limits_is_over_though_its_end_cannot_be_noted(read_only):
+    client = client_as("ops")
+    OperatorSession.objects.update(started_at=timezone.now() - timedelta(days=2))
+    read_only()
+    response = client.get(FLAGS)
+    assert (response.status_code, response["Location"]) == (302, f"/console/login?next={FLAGS}")
 
 
 @pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "plain"])
