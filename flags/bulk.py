@@ -132,7 +132,7 @@ def run(acts: Sequence[tuple[str, Callable[[], bool]]]) -> BulkResult:
             result.refused += _untried(acts[number + 1 :])
             break
         except DBError:
-            result.refused.append((key, "nothing was changed: the database did not answer."))
+            result.refused.append((key, "not done: the database did not answer."))
             result.refused += _untried(acts[number + 1 :])
             break
         else:

@@ -50,10 +50,12 @@ def read(keys: Iterable[str], environ: Mapping[str, str] | None = None) -> dict[
     layer answers.
     """
     environ = os.environ if environ is None else environ
+    # Few are set, however many flags there are.
+    texts = {name: environ[name] for name in environ if name.startswith(PREFIX)}
     values: dict[str, bool] = {}
-    for key in keys:
+    for key in keys if texts else ():
         name = name_of(key)
-        text = environ.get(name)
+        text = texts.get(name)
         if text is None or name == SWITCH:
             continue
         value = parse_bool(text)

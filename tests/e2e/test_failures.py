@@ -81,6 +81,24 @@ def test_a_database_that_is_away_is_told_and_leaves_the_row(visit, console):
     assert console.rows() == {}
 
 
+def test_while_the_database_is_away_last_known_values_are_shown_and_nothing_to_flip_with(
+    visit, console
+):
+    visit.expects("status of 503")
+    page = visit.signed_in(viewport={"width": 390, "height": 800})
+    flags = page.locator("tr.flag").count()
+    console.query("ALTER TABLE django_session RENAME TO away")
+    page.reload()
+    expect(page.locator("#env-banner")).to_have_attribute("data-env", "staging")
+    expect(page.locator(f'tr[data-flag="{LAST}"]')).to_have_attribute("data-value", "on")
+    expect(page.locator("tr[data-flag]")).to_have_count(flags)
+    expect(page.locator("form, button")).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    console.query("ALTER TABLE away RENAME TO django_session")
+    page.get_by_role("link", name="Try again").click()
+    expect_row(page, LAST, "on", "yaml")
+
+
 def test_a_flag_that_is_no_longer_declared_is_told(visit, console):
     visit.expects("status of 404")
     page = visit.signed_in(viewport=LOW_WINDOW)

@@ -7,6 +7,7 @@ from html import unescape
 import pytest
 from django.db import OperationalError
 
+from audit.commits import OutcomeUnknown
 from audit.models import AuditEntry
 from flags import bulk
 from flags.models import DeclaredFlag, FeatureFlag
@@ -176,5 +177,24 @@ def test_a_database_that_does_not_answer_ends_the_run(ops, monkeypatch):
     monkeypatch.setattr(bulk, "flip", away)
     page = client.post(FLAGS, form, follow=True)
     assert len(asked) == 1
-    assert "the database did not answer: look before you try again" in text_of(page)
+    assert f"{LOW}: not done: the database did not answer" in text_of(page)
     assert "not tried: the database did not answer" in text_of(page)
+
+
+def test_a_commit_that_nobody_knows_of_is_told_as_that_and_ends_the_run(ops, monkeypatch):
+    entry = AuditEntry(pk=7, action="console.flag.flip", target_id=LOW)
+    asked = []
+
+    def unknown(key, *args, **kwargs):
+        asked.append(key)
+        raise OutcomeUnknown(entry)
+
+    client = client_of(ops)
+    form = form_of(pick(client, LOW, ALSO_LOW))
+    monkeypatch.setattr(bulk, "flip", unknown)
+    words = text_of(client.post(FLAGS, form, follow=True))
+    assert asked == [LOW]
+    assert f"{LOW}: It is not known whether this was done" in words
+    assert "WHERE id = 7;" in words
+    assert "not done:" not in words
+    assert f"{ALSO_LOW}: not tried: the database did not answer" in words

@@ -65,14 +65,17 @@ class Faults:
         """Cut every open connection, once."""
         self._tell("cut")
 
-    def lose_commit(self, *, reached: bool, silent: bool, then: str = "forward") -> None:
+    def lose_commit(
+        self, *, reached: bool, silent: bool, then: str = "forward", late: float = 0.0
+    ) -> None:
         """Lose the answer to the next COMMIT of a transaction with an audit row.
 
         `reached`: the server gets the COMMIT, does it and answers; else it never hears of it and
         goes on believing in the session. The client is left in silence, or is cut off. `then` is
-        what the network does from that moment on.
+        what the network does from that moment on. `late` is how many seconds a COMMIT that reaches
+        the server is under way.
         """
-        self._tell("lose_commit", reached, silent, then)
+        self._tell("lose_commit", reached, silent, then, late)
 
     def lost_commits(self) -> int:
         """How many answers were lost so far."""
@@ -102,14 +105,14 @@ class _Proxy:
         self.listener: asyncio.Server | None = None
         self.swallows = False
         self.seconds = 0.0
-        self.fault: tuple[bool, bool, str] | None = None
+        self.fault: tuple[bool, bool, str, float] | None = None
         self.lost = 0
 
     async def obey(self, order: str, *details: Any) -> Any:
         if order == "cut":
             self._cut()
         elif order == "lose_commit":
-            self.fault = (details[0], details[1], details[2])
+            self.fault = (details[0], details[1], details[2], details[3])
         elif order != "lost":
             await self.become(order, *details)
         return self.lost
@@ -163,9 +166,11 @@ class _Line:
             self._audited |= _AUDITED in data
             if _COMMIT in data:
                 if self._audited and self._proxy.fault:
-                    reached, silent, then = self._proxy.fault
+                    reached, silent, then, late = self._proxy.fault
                     self._proxy.fault = None
-                    if not reached:
+                    if late:
+                        asyncio.get_running_loop().call_later(late, self._server.write, data)
+                    if late or not reached:
                         await self._lose(silent, then)
                         continue
                     self._awaits_commit = silent, then

@@ -2,10 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-from django.db import connection
 
 from audit import commits, deadline
 from audit.models import AuditEntry
@@ -113,42 +111,17 @@ def test_an_act_without_a_change_id_is_looked_up_by_its_number(network, process,
     assert AuditEntry.objects.filter(action="console.test.noted").count() == reached
 
 
-@contextmanager
-def at_commit(body: str) -> Iterator[None]:
-    """Have the server do this when a flag's change is committed."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS"
-            f" $$ BEGIN {body} RETURN NULL; END $$"
-        )
-        cursor.execute(
-            "CREATE CONSTRAINT TRIGGER at_commit AFTER UPDATE ON console_feature_flags"
-            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_commit()"
-        )
-        try:
-            yield
-        finally:
-            cursor.execute("DROP FUNCTION at_commit CASCADE")
-
-
-def test_a_commit_that_the_server_refuses_was_not_done_and_is_not_looked_for(process):
-    """A deferred constraint speaks up at COMMIT: that is an answer."""
-    with at_commit("RAISE unique_violation;"):
-        told = process.call(committing.flip, KEY, True)
-    assert told["outcome"] == "IntegrityError"
-    assert (row().value, flips(True)) == (0, 0)
-
-
-@pytest.mark.parametrize("seconds", [0.7, 4.0], ids=["soon over", "long"])
-def test_one_that_the_server_is_still_at_is_waited_for_or_ended_before_the_look(process, seconds):
+@pytest.mark.parametrize("late", [0.7, 2.5], ids=["in time", "after the end"])
+def test_one_that_arrives_after_it_was_given_up_is_waited_for_or_never_done(network, process, late):
     """Else the look finds nothing, "not done" is said, and then it is done."""
-    with at_commit(f"PERFORM pg_sleep({WAIT + seconds});"):
-        told = process.call(committing.flip, KEY, True)
-        # Whatever was still under way would be over by then.
-        raw_sql.rows(f"SELECT pg_sleep({seconds})")
-        value = row().value
-    assert told["outcome"] == ("flipped" if value else "OperationalError")
-    assert (value, flips(True)) == ((1, 1) if seconds < 1 else (0, 0))
+    network.lose_commit(reached=True, silent=True, late=WAIT + late)
+    told = process.call(committing.flip, KEY, True)
+    assert network.lost_commits() == 1
+    # Whatever was still on its way has arrived by then.
+    raw_sql.rows(f"SELECT pg_sleep({late})")
+    in_time = late < 1
+    assert told["outcome"] == ("flipped" if in_time else "OperationalError")
+    assert (row().value, flips(True)) == (in_time, in_time)
 
 
 def test_on_the_console_the_row_is_drawn_or_the_message_says_that_nobody_knows(network, declared):

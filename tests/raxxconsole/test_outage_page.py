@@ -114,8 +114,11 @@ def test_nobody_else_sees_any_flag(page):
         assert "last known values of the flags" not in text_of(response)
 
 
+# A signature has the time in it: two workers must name a test alike.
 @pytest.mark.parametrize(
-    "text", ["", "bob", "bob:1:x", signing.dumps("bob", salt="another"), signing.dumps("bob")]
+    "text",
+    ["", "bob", "bob:1:x", signing.dumps("bob", salt="another"), signing.dumps("bob")],
+    ids=["empty", "no signature", "garbage", "another salt", "no salt"],
 )
 def test_a_pass_that_we_did_not_give_is_none(page, settings, text):
     response = page(bearer=False, headers={"cookie": f"{settings.OUTAGE_COOKIE_NAME}={text}"})

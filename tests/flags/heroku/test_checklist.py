@@ -64,7 +64,7 @@ def test_a_prepared_install_passes_with_evidence_for_each_item(prepared):
         "pass: raxx-api-prod (prod) reported 20",
         *(f"FLAG_CONSOLE_FLAG_MGMT of {entry.payload['app']} in " for entry in removed),
         *(f", audit row {entry.pk}" for entry in removed),
-        f"pass: {VAR} of raxx-api-prod in prod: soaking, dormant since 20",
+        f"pass: {VAR} of raxx-api-prod in prod: soaking, shadowed by a row since 20",
     ):
         assert line in text
 

@@ -80,7 +80,7 @@ def test_without_a_row_the_config_var_of_each_app_is_set(declared, env, apps, to
     assert there.startswith(f"# {KEY} is off in {env} (source: yaml).\n")
     assert f"There is no database row of it in {env}: the config var decides." in there
     assert typed(there) == setting(f"{VAR}={value}", apps)
-    assert f"Costs a restart of {apps[0]} and of {apps[1]}." in there
+    assert f"Costs a restart of {apps[0]} and {apps[1]}." in there
     unset = [f"heroku config:unset {VAR} --app {app}{SILENCED}" for app in apps]
     assert typed(back) == [*unset, flipping(to, env=env)]
     assert "heroku config:get FLAG_CONSOLE_BILLING --app raxx-api-" in back
@@ -108,7 +108,7 @@ def test_where_a_row_wins_the_config_var_is_useless_and_the_row_is_changed(decla
     assert typed(there) == [flipping("on"), update(1), *both]
     assert there.index("no restart") < there.index("Option A") < there.index("Option B")
     assert typed(back) == [update(0), update(1), *setting(f"{SWITCH}=1", PROD), reconciling()]
-    assert "Costs a restart of raxx-console-prod and of raxx-api-prod" in there
+    assert "Costs a restart of raxx-console-prod and raxx-api-prod" in there
 
 
 def test_a_row_of_the_other_environment_is_none_here(declared):

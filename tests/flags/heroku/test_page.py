@@ -1,5 +1,6 @@
 """GET /console/config-vars: who sees it, what it shows, and that stored texts stay texts."""
 
+import shlex
 from html import unescape
 
 import pytest
@@ -8,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from flags.gate import GATE
+from flags.heroku.table import App
 from flags.models import ConfigVar
 from tests.flags.heroku.reporting import API, CONSOLES, KEY, VAR, pin, take
 from tests.flags.test_flags_page import turn
@@ -107,3 +109,24 @@ def test_how_many_queries_it_takes_does_not_depend_on_how_much_there_is(declared
         page = client.get(PAGE)
     assert page.content.decode().count("data-config-var=") == 14
     assert len(many) == len(few)
+
+
+@pytest.mark.parametrize(
+    ("app", "env", "typed"),
+    [
+        ("raxx-api-prod", "prod", ["raxx-api-prod"]),
+        ("raptor", "prod", ["raptor", "--env", "prod"]),
+        ("odd-prod", "staging", ["odd-prod", "--env", "staging"]),
+        ("x; id #-prod", "prod", ["x; id #-prod"]),
+    ],
+)
+def test_the_command_that_reads_an_app_in_is_one_that_works(app, env, typed):
+    heroku, python = App(app, env, None).look.split(" | ")
+    assert shlex.split(heroku) == ["heroku", "config", "--json", "--app", app]
+    assert shlex.split(python) == ["python", "manage.py", "import_config_vars", "--app", *typed]
+
+
+def test_an_app_that_was_read_in_has_the_command_to_do_it_again(declared):
+    take({}, app=API["prod"], imported=True)
+    text = text_of(client_as("ops").get(PAGE))
+    assert "read in by hand. Again: heroku config --json --app raxx-api-prod |" in text
