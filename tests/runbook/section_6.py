@@ -107,9 +107,16 @@ def _made_after_a_y(console: Console, it: Happened) -> None:
 # --- 6.4 the config var ---
 
 
+@prepared(PAGE, "6.4")
+def _a_config_var_and_no_row(console: Console) -> None:
+    console.set_vars(APP, FLAG_CONSOLE_BILLING="0")
+    console.release(APP)
+
+
 @does(PAGE, "6.4", "heroku config:get FLAG_<FLAG_KEY> --app <app-name>")
 def _looked_at(console: Console, it: Happened) -> None:
     only(it, calls=[["config:get", "FLAG_CONSOLE_BILLING", "--app", APP]])
+    assert it.out == "0\n"
 
 
 @does(PAGE, "6.4", "heroku config:set FLAG_<FLAG_KEY>=1 --app <app-name> >/dev/null 2>&1")
