@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from audit.models import AuditEntry
 from flags.gate import GATE
-from flags.heroku.checklist import Verdict, checklist
-from flags.models import ConfigVar, ConfigVarReport, Env
+from flags.heroku.checklist import checklist
+from flags.heroku.findings import Verdict
+from flags.models import ConfigVar, ConfigVarReport, DeclaredFlag, Env
 from tests.flags.heroku.reporting import API, CONSOLES, KEY, VAR, pin, release, take, told
 from tests.flags.outside import raw_delete, raw_insert, without_triggers
 
@@ -224,3 +225,14 @@ def test_looking_writes_nothing(prepared):
         *CONSOLES.values(),
         *API.values(),
     }
+
+
+def test_a_self_gate_that_is_set_and_declared_nowhere_is_seen(prepared, settings, tmp_path):
+    """Its declaration may be gone before its config var is."""
+    DeclaredFlag.objects.filter(flag_key=GATE).delete()
+    settings.FEATURE_FLAGS_FILE = tmp_path / "flags.yaml"
+    settings.FEATURE_FLAGS_FILE.write_text(
+        "console_billing:\n  default: false\n  description: billing\n  risk: low\n"
+    )
+    release("prod", {"FLAG_CONSOLE_FLAG_MGMT": "1"})
+    assert "FLAG_CONSOLE_FLAG_MGMT is set on raxx-console-prod (prod)" in run()[0]

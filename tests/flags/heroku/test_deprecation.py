@@ -3,7 +3,6 @@
 import json
 import shlex
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -13,10 +12,10 @@ from audit.models import AuditEntry
 from flags.config_vars import SWITCH_KEY
 from flags.heroku.deprecation import Line, Stage, _lacks, _stage, lines
 from flags.heroku.live import Live
-from flags.heroku.reported import everyone
+from flags.heroku.reported import Reported, console_of, everyone
 from flags.heroku.table import as_markdown, read_table
 from flags.layers import resolve
-from flags.models import ConfigVar, DeclaredFlag, Env, FeatureFlag
+from flags.models import ConfigVar, ConfigVarReport, DeclaredFlag, Env, FeatureFlag
 from tests.flags.heroku.reporting import API, CONSOLES, KEY, VAR, pin, take, told
 from tests.flags.outside import raw_delete, raw_insert, without_triggers
 from tests.pages import FLAGS, client_as, text_of
@@ -67,6 +66,10 @@ def _no_boolean_switch() -> None:
     take({KEY: True, SWITCH_KEY: None}, switch=None, now=START)
 
 
+def _other_layer_off() -> None:
+    take({}, app=CONSOLES["staging"], env="staging", switch=False, now=START)
+
+
 def _no_row(env: str) -> None:
     raw_delete(KEY, env)
 
@@ -95,6 +98,7 @@ WAYS = {
     "no_row_staging": (lambda: _no_row("staging"), "dormant", ["no_row_staging"]),
     "no_flip_prod": (lambda: _no_flip("prod"), "dormant", ["no_flip_prod", "soaking"]),
     "no_flip_staging": (lambda: _no_flip("staging"), "dormant", ["no_flip_staging", "soaking"]),
+    "other_layer_off": (_other_layer_off, "dormant", ["other_layer_off"]),
     "soaking": (_remade, "soaking", ["soaking"]),
     "old_report": (_read_in_long_ago, "soaked", ["old_report"]),
 }
@@ -105,6 +109,7 @@ WORDS = {
     "no_row_staging": "no database row in staging: pin it there",
     "no_flip_prod": "no console.flag.flip of it in prod: flip it there",
     "no_flip_staging": "no console.flag.flip of it in staging: flip it there",
+    "other_layer_off": "the rows of staging have no effect there",
     "soaking": "the rows soak until",
     "old_report": "read it in again",
     "would_change": f"without it {KEY} would change in prod",
@@ -118,7 +123,7 @@ def test_each_way_of_not_being_ready_is_named_in_json_and_in_words_on_the_page(
     spoil, state, names = WAYS[way]
     spoil()
     # Raw SQL begins a row at the database's own time, which no test sets.
-    now = LATER if way in ("layer_off", "layer_no_boolean") else None
+    now = LATER if "layer" in way else None
     if now is not None:
         assert (line_of(now).stage, lacks(now)) == (state, names)
     [line] = json.loads(told("deprecation_table", "--json"))
@@ -288,11 +293,10 @@ def test_whatever_is_called_ready_changes_no_resolved_value_when_it_goes(
         for where, value in rows.items()
         if value is not None
     }
-    told_of = SimpleNamespace(
-        db_layer=layer,
-        at=LATER - timedelta(hours=age),
-        report=SimpleNamespace(imported=imported),
-    )
+    at = LATER - timedelta(hours=age)
+    report = ConfigVarReport(app="x", env=env, imported=imported, first_at=START, last_at=at)
+    switch = ConfigVar(app="x", env=env, flag_key=SWITCH_KEY, value=layer, first_seen_at=START)
+    told_of = Reported(report, {SWITCH_KEY: switch})
     variable = ConfigVar(app="x", env=env, flag_key="a", value=var)
     soaked_at = LATER + timedelta(hours=soaked) if layer and len(live) == len(rows) else None
     found = _lacks(variable, told_of, live, yaml, {}, soaked_at, LATER)
@@ -310,3 +314,26 @@ def test_whatever_is_called_ready_changes_no_resolved_value_when_it_goes(
         db = rows[where] if layer else None
         with_it = resolve(db=db, env=here, yaml=yaml)
         assert with_it.value is resolve(db=db, env=None, yaml=yaml).value
+
+
+# --- whose layer counts --------------------------------------------------------------------------
+
+
+def test_a_layer_that_is_turned_on_again_soaks_anew_and_being_turned_off_is_no_beginning(ready):
+    staging = {"app": CONSOLES["staging"], "env": "staging"}
+    take({}, **staging, switch=False, now=START + timedelta(hours=1))
+    assert lacks() == ["other_layer_off"]
+    on_again = START + timedelta(hours=2)
+    take({}, **staging, now=on_again)
+    assert is_ready_from(on_again + timedelta(hours=24))
+
+
+def test_a_developers_machine_does_not_speak_for_the_console(ready):
+    take({}, app="a-laptop", env="staging", switch=None, now=LATER)
+    assert line_of().stage is Stage.READY
+    assert console_of("staging").app == CONSOLES["staging"]
+
+
+def test_a_console_that_nobody_named_speaks_where_the_named_one_never_did(declared):
+    take({}, app="somewhere-else", env="staging")
+    assert console_of("staging").app == "somewhere-else"

@@ -3,16 +3,18 @@
 import io
 import shlex
 import subprocess
+from datetime import timedelta
 from unittest import mock
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
+from django.utils import timezone
 
 from audit.models import AuditEntry
 from flags.config_vars import SWITCH
-from flags.models import DeclaredFlag, FeatureFlag
+from flags.models import ConfigVarReport, DeclaredFlag, FeatureFlag
 from raxxconsole import environment
 from tests.flags.heroku.reporting import API, CONSOLES, KEY, VAR, pin, take, told
 from tests.pages import HIGH
@@ -132,12 +134,13 @@ def test_what_else_turns_without_the_database_layer_is_named(declared):
     pin(KEY, "prod", False)
     assert "which other flags change cannot be told" in commands()
     take({"email_digest_weekly": True, "raptor_rate_limits": True})
-    assert "no other flag changes by it." in commands()
+    assert "in the console no other flag changes by it; of the other apps it" in commands()
     pin("email_digest_weekly", "prod", True)  # its variable says the same
     pin("console_customer_notes", "prod", False)  # its YAML says on
     pin("console_order_search_v2", "prod", True)  # its YAML says off
     assert (
-        "; besides it, console_customer_notes turns on, console_order_search_v2 turns off."
+        "; in the console besides it console_customer_notes turns on, console_order_search_v2 "
+        "turns off; of the other apps it cannot be told."
     ) in commands()
 
 
@@ -146,8 +149,32 @@ def test_a_value_that_it_has_already_can_be_asked_for(declared):
     assert update(1) in typed(commands(to="on"))
 
 
-def test_a_flag_of_high_risk_needs_no_proof_here(declared):
-    assert setting("FLAG_CHECKOUT_EXPRESS=1", PROD)[0] in commands(HIGH)
+def test_a_flag_of_high_risk_needs_no_proof_here_and_its_flip_names_one(declared):
+    there, back = halves(commands(HIGH))
+    assert setting("FLAG_CHECKOUT_EXPRESS=1", PROD)[0] in there
+    assert f'{flipping("on", HIGH)} --as "<name>" --totp' in typed(back)
+
+
+def test_apps_that_read_rows_though_the_console_does_not_are_told_of_the_row(declared):
+    pin(KEY, "prod", False)
+    take({}, switch=False)
+    take({}, app=API["prod"], imported=True)
+    there, _ = halves(commands())
+    only, both = setting(f"{VAR}=1", PROD[:1]), setting(f"{SWITCH}=0 {VAR}=1", PROD[1:])
+    assert typed(there) == [flipping("on"), update(1), *only, *only, *both]
+    assert "No row reaches raxx-console-prod, as reported" in there
+
+
+def test_what_was_read_in_long_ago_is_not_believed(declared):
+    pin(KEY, "prod", False)
+    take({KEY: True}, app=API["prod"], imported=True, switch=None)
+    assert setting(f"{VAR}=1", PROD[1:])[0] in typed(commands())
+    old = timezone.now() - timedelta(hours=25)
+    ConfigVarReport.objects.filter(app=API["prod"]).update(last_at=old)
+    there, back = halves(commands())
+    assert "Whether rows reach raxx-api-prod is not known" in there
+    assert setting(f"{SWITCH}=0 {VAR}=1", PROD[1:])[0] in typed(there)
+    assert f"{VAR}=1 --app raxx-api-prod" not in back
 
 
 @pytest.mark.usefixtures("_away", "declared")

@@ -234,8 +234,15 @@ def test_of_the_other_environment_its_own_declarations_count(read_in):
     assert kept("raxx-api-staging") == {KEY: True}
 
 
-def test_a_console_that_reports_itself_stays_so_when_it_is_read_in(read_in):
+def test_an_app_that_reports_itself_is_not_read_in(read_in):
     take({KEY: True})
-    read_in({VAR: "0"}, "--app", CONSOLES["prod"])
+    with pytest.raises(CommandError, match="raxx-console-prod reports itself"):
+        read_in({}, "--app", CONSOLES["prod"])
+    assert everyone()[CONSOLES["prod"], "prod"].values == {KEY: True}
+
+
+def test_a_console_that_reports_itself_stays_so_when_it_is_read_in_all_the_same(read_in):
+    take({KEY: True})
+    read_in({VAR: "0"}, "--app", CONSOLES["prod"], "--force")
     told = everyone()[CONSOLES["prod"], "prod"]
     assert (told.report.imported, told.values) == (False, {KEY: False})
