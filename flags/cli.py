@@ -10,7 +10,7 @@ from audit.failures import let_go
 from flags.heroku.override import Override, blind_plan, plan
 from flags.heroku.ways import Step
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 6.0
 """So long a break-glass command waits for the database: somebody waits for the command."""
 
 

@@ -10,11 +10,12 @@ from accounts.cli import broken_glass, cli_actor, elevated, operator_named
 from audit.actor import Actor
 from audit.cli import database_failed
 from audit.commits import OutcomeUnknown
-from audit.deadline import each_answer_within
+from audit.deadline import each_answer_within, was_silence
 from audit.failures import let_go
 from flags import policy
 from flags.cli import PATIENCE_SECONDS, plan_now, write_plan
 from flags.errors import UndeclaredFlag
+from flags.heroku.override import blind_plan
 from flags.layers import word
 from flags.models import MAX_INCIDENT_LENGTH
 from flags.refusals import FlipRefused
@@ -61,7 +62,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except DBError as error:
             let_go()
-            self._tell_ways(key, env, to == "on")
+            self._tell_ways(key, env, to == "on", error)
             raise database_failed(error) from error
         self.stdout.write(_sentence(done))
 
@@ -77,10 +78,12 @@ class Command(BaseCommand):
         with _acting(actor, state, value, options["totp"]) as acting:
             return flip(key, env, value, actor=acting, seen=state.seen, **why)
 
-    def _tell_ways(self, key: str, env: str, value: bool) -> None:
+    def _tell_ways(self, key: str, env: str, value: bool, error: DBError) -> None:
         """The ways that are left once the database failed the flip."""
         with suppress(UndeclaredFlag):
-            plan, _ = plan_now(key, env, value)
+            # What was silent a moment ago is not waited for once more.
+            silent = was_silence(error)
+            plan = blind_plan(key, env, value) if silent else plan_now(key, env, value)[0]
             self.stdout.write("# Not flipped: the database failed. The ways that are left:")
             write_plan(plan, self.stdout)
 
