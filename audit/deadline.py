@@ -114,10 +114,11 @@ def _wait(connection: Any) -> None:
     """psycopg2's wait callback: drive the connection until it is ready, or give up."""
     thread, began = threading.get_ident(), time.monotonic()
     until = _until(began, connecting=connection.status == extensions.STATUS_SETUP)
-    poll = select.poll()
     _waits[thread] = began
     try:
         while (state := connection.poll()) != extensions.POLL_OK:
+            # A new one each time: while it connects, libpq may go on with another socket.
+            poll = select.poll()
             reading = state == extensions.POLL_READ
             poll.register(connection.fileno(), select.POLLIN if reading else select.POLLOUT)
             left = None if until is None else max(0.0, until - time.monotonic()) * 1000

@@ -50,8 +50,13 @@ def audited() -> Iterator[None]:
     commit = None
     # Inside a plain `atomic()` the COMMIT is somebody else's.
     is_outermost = not connection.in_atomic_block
+    answers: list[bool] = []
     try:
         with transaction.atomic():
+            if is_outermost:
+                # The first of what is called after the COMMIT: an error of another one is no
+                # COMMIT's.
+                transaction.on_commit(functools.partial(answers.append, True))
             token = _to_seal.set(recorded)
             try:
                 yield
@@ -61,8 +66,10 @@ def audited() -> Iterator[None]:
             if is_outermost and kept:
                 commit = Commit.about_to(kept)
     except DBError as error:
+        if answers and commit is not None:
+            note_done(commit.entries)
         # What was raised before COMMIT was sent leaves nothing done.
-        if commit is None or not commit.is_in_doubt(error) or not commit.settle():
+        if answers or commit is None or not commit.is_in_doubt(error) or not commit.settle():
             raise
     if commit is not None:
         note_done(commit.entries)

@@ -148,3 +148,22 @@ def test_of_nested_acts_the_outermost_commit_is_looked_for(losing):
         sent = losing(done=True)
     assert sent == ["COMMIT"]
     assert noted() == ["inner", "outer"]
+
+
+def test_an_error_of_what_is_called_after_the_commit_is_not_the_commits():
+    called: list[str] = []
+
+    def fail() -> None:
+        called.append("fails")
+        raise OperationalError("another server")
+
+    with (
+        noting_acts() as acts,
+        pytest.raises(OperationalError, match="another server"),
+        audited(),
+    ):
+        note()
+        transaction.on_commit(lambda: called.append("first"))
+        transaction.on_commit(fail)
+    assert called == ["first", "fails"]
+    assert (noted(), [done.target_id for done in acts.done]) == (["a"], ["a"])
