@@ -31,6 +31,8 @@ threads = 4
 # Heroku sends SIGKILL 30 s after SIGTERM. gunicorn's own 30 s would end at the same moment: sooner,
 # it closes what it cannot answer, and its last lines are in the log.
 graceful_timeout = 25
+# Nobody manages a dyno's workers from beside them.
+control_socket_disable = True
 forwarded_allow_ips = "*"
 # Else any client could say where the console is mounted (SCRIPT_NAME).
 forwarder_headers = ""
