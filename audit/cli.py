@@ -30,9 +30,11 @@ def shell_actor() -> Actor:
     )
 
 
-def database_failed(error: Exception) -> CommandError:
-    """What a command says when the database fails it, and what to do next."""
+def database_failed(error: Exception, *, status: int = 1) -> CommandError:
+    """What a command says when the database fails it, and what to do next; its exit status."""
+    said = " ".join(str(error).split()).rstrip(".?")
     return CommandError(
-        f"The database does not answer as it should: {str(error).strip()}. On a new database run "
-        "manage.py migrate first. Look at the present state before you try again."
+        f"The database does not answer as it should: {said}. On a new database run manage.py "
+        "migrate first. Look at the present state before you try again.",
+        returncode=status,
     )

@@ -22,8 +22,12 @@ _SENTENCES = {
     "{added}; changed {changed}; removed {removed}",
     "console.config_var.seen": "the config var of {flag} is set {value} on {app} in {env}",
     "console.config_var.removed": "the config var of {flag} was removed from {app} in {env}",
-    "console.config_var.set_by_hand": "{actor} set the config var of {flag} {value} in {env} by "
-    "the heroku CLI on {apps}",
+    "console.config_var.set_by_hand": "{actor} began to set the config var of {flag} {value} in "
+    "{env} by the heroku CLI on {apps}",
+    "console.config_var.set_by_hand_failed": "{actor} could not set the config var of {flag} "
+    "{value} in {env} by the heroku CLI on {apps}",
+    "console.config_var.app_forgotten": "{actor} had the console forget the config vars of {app} "
+    "in {env}",
     "console.break_glass.acknowledged": "{actor} acknowledged the break-glass flip of {flag} "
     "in {env} (claimed by {claimed_by})",
     "console.operator.created": "{actor} made the operator {target} ({role})",

@@ -1,8 +1,9 @@
 """What the commands of flags share: how long they wait, a plan and its print, a question."""
 
+import re
 import sys
 
-from django.core.management.base import OutputWrapper
+from django.core.management.base import CommandError, OutputWrapper
 from django.db import Error as DBError
 
 from audit.deadline import answers_within
@@ -10,6 +11,7 @@ from audit.failures import let_go
 from flags.heroku.override import Override, blind_plan, plan
 from flags.heroku.ways import Step
 
+_PLACEHOLDER = re.compile(r"<[^<>]*>")
 PATIENCE_SECONDS = 6.0
 """So long a break-glass command waits for the database: somebody waits for the command."""
 
@@ -23,6 +25,13 @@ def plan_now(key: str, env: str, value: bool) -> tuple[Override, DBError | None]
     except DBError as error:
         let_go()
         return blind_plan(key, env, value), error
+
+
+def check_filled_in(**told: str) -> None:
+    """Raises CommandError for a text that is still the placeholder of a line that was printed."""
+    for name, text in told.items():
+        if _PLACEHOLDER.fullmatch(text.strip()):
+            raise CommandError(f"--{name} is {text.strip()}: fill it in. Nothing was done.")
 
 
 def write_plan(plan: Override, out: OutputWrapper) -> None:

@@ -9,7 +9,7 @@ from django.db import Error as DBError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from audit import triggers
 from audit.deadline import answers_within
@@ -32,13 +32,13 @@ _lock = threading.Lock()
 _last: tuple[float, dict[str, str]] | None = None
 
 
-@require_GET
+@require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """200 as long as the process answers."""
     return JsonResponse({"status": "ok"})
 
 
-@require_GET
+@require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when database, migrations, triggers and YAML are as they must be, else 503.
 

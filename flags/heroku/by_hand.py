@@ -9,6 +9,7 @@ from audit.services import audited, record
 from flags.heroku.calls import Call
 
 ACTION = "console.config_var.set_by_hand"
+FAILED = "console.config_var.set_by_hand_failed"
 SECONDS = 120.0
 """How long one call may take."""
 
@@ -21,10 +22,29 @@ def note(
     key: str, env: str, value: bool, calls: Sequence[Call], actor: Actor, why: dict[str, str]
 ) -> None:
     """The audit row, before anything is run: a run that is broken off is in the log, too."""
+    _note(ACTION, key, env, value, calls, actor, why)
+
+
+def note_failure(
+    key: str, env: str, value: bool, calls: Sequence[Call], actor: Actor, why: dict[str, str]
+) -> None:
+    """A second one, of the calls that did not work."""
+    _note(FAILED, key, env, value, calls, actor, why)
+
+
+def _note(
+    action: str,
+    key: str,
+    env: str,
+    value: bool,
+    calls: Sequence[Call],
+    actor: Actor,
+    why: dict[str, str],
+) -> None:
     with audited():
         record(
             actor,
-            ACTION,
+            action,
             target_type="config_var",
             target_id=key,
             payload={"flag": key, "env": env, "value": value, "apps": [each.app for each in calls]},

@@ -137,7 +137,8 @@ def _lacks(
         return [Lack("undeclared", text)]
     found = []
     if not told.db_layer:
-        text = f"{var.app} does not read database rows ({SWITCH} is not 1 there): the var decides"
+        decides = "" if var.value is None else ": the config var decides"
+        text = f"{var.app} does not read database rows ({SWITCH} is not 1 there){decides}"
         found.append(Lack("layer_off", text))
     found += _lacking_rows(var, live)
     for env, console in sorted(by_env.items()):

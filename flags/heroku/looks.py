@@ -65,8 +65,8 @@ def switches(now: datetime) -> Iterator[Finding]:
 
 
 def dormant(now: datetime) -> Iterator[Finding]:
-    """Of variables that are gone, those that were on need a row, too: without it they turned the
-    flag off. The self-gate has an item of its own."""
+    """Of variables that are gone, those that turned the flag on need a row, too: without it they
+    turned it off as they went. The self-gate has an item of its own."""
     for env in Env.values:
         told = console_of(env)
         if told is None:
@@ -74,7 +74,13 @@ def dormant(now: datetime) -> Iterator[Finding]:
             continue
         known = ConfigVar.objects.filter(app=told.app, env=env, flag_key__startswith=_CONSOLES)
         known = known.exclude(flag_key__in=(SWITCH_KEY, GATE))
-        wanted = [var for var in known.order_by("flag_key") if var.value or not var.removed_at]
+        on = DeclaredFlag.objects.filter(env=env, default_value=True)
+        on_by_yaml = set(on.values_list("flag_key", flat=True))
+        wanted = [
+            var
+            for var in known.order_by("flag_key")
+            if not var.removed_at or (var.value and var.flag_key not in on_by_yaml)
+        ]
         rows = {row.flag_key: row for row in FeatureFlag.objects.filter(env=env)}
         for var in wanted:
             yield _dormancy(var, rows.get(var.flag_key))
@@ -85,7 +91,8 @@ def dormant(now: datetime) -> Iterator[Finding]:
 def _dormancy(var: ConfigVar, row: FeatureFlag | None) -> Finding:
     if row is None:
         way = _flipping(var.flag_key, var.env)
-        return Finding(Verdict.FAIL, f"{var}: no database row in {var.env}", way)
+        gone = ", and it is removed: the flag is off since" if var.removed_at else ""
+        return Finding(Verdict.FAIL, f"{var}: no database row in {var.env}{gone}", way)
     return Finding(Verdict.PASS, f"{var}: row {row.pk} of console_feature_flags")
 
 

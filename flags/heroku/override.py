@@ -95,8 +95,10 @@ def _by_config_var(
     key, env = state.key, state.env
     calls = tuple(ways.setting(key, value, app) for app in apps_of(env))
     beside = ways.where_rows_may_reach(reading)
+    # A flip writes the row that then decides, where rows are read.
+    flipped = (ways.by_command(state, value),) if state.environment.db_layer else ()
     back = (ways.back_to_config_var(key, calls, told), ways.pinned(state, value))
-    return Override(tuple(facts), (ways.by_config_var(calls), *beside), back, calls)
+    return Override(tuple(facts), (*flipped, ways.by_config_var(calls), *beside), back, calls)
 
 
 def _against_row(

@@ -82,6 +82,26 @@ def take(
     return done
 
 
+def forget(app: str, env: str, *, actor: Actor) -> bool:
+    """Forget all that was told of an app that is gone, or never was. Audited.
+
+    Returns whether there was anything to forget.
+    """
+    with audited():
+        gone, _ = ConfigVarReport.objects.filter(app=app, env=env).delete()
+        variables, _ = ConfigVar.objects.filter(app=app, env=env).delete()
+        if not gone and not variables:
+            return False
+        record(
+            actor,
+            "console.config_var.app_forgotten",
+            target_type="app",
+            target_id=app,
+            payload={"app": app, "env": env, "variables": variables},
+        )
+    return True
+
+
 def _note(done: Report, var: ConfigVar, value: bool | None, now: datetime) -> None:
     """One variable that is set, and what is to be said of it."""
     if var.pk is None or var.removed_at is not None:

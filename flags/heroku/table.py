@@ -97,8 +97,11 @@ def said(value: bool | None) -> str:
 
 
 def missing(line: Line) -> str:
-    """What keeps it from being removed, as one text."""
-    return "; ".join(lack.text for lack in line.lacks)
+    """What keeps it from being removed, as one text, and what goes with it."""
+    told = [lack.text for lack in line.lacks]
+    if line.loses_net and line.yaml is not None:
+        told.append(f"without it, a start while the database is away gives {word(line.yaml)}")
+    return "; ".join(told)
 
 
 def as_json(table: Table) -> list[dict[str, Any]]:
@@ -114,6 +117,7 @@ def as_json(table: Table) -> list[dict[str, Any]]:
             "dormant_since": _iso(line.dormant_since),
             "soaked_at": _iso(line.soaked_at),
             "ready": line.stage is Stage.READY,
+            "loses_net": line.loses_net,
             "removed_at": _iso(line.var.removed_at),
             "first_seen_at": _iso(line.var.first_seen_at),
             "last_seen_at": _iso(line.var.last_seen_at),
@@ -150,7 +154,7 @@ def _markdown(table: Table) -> Iterator[str]:
     strays = [line.var for line in table.lines if line.stage is Stage.STRAY]
     names = [f"`{var.name}` ({var.app})" for var in strays]
     names += [f"`{name}` ({settings.APP_NAME})" for name in table.strays]
-    yield "\n".join(f"- {name}" for name in names) or "None is known."
+    yield "\n".join(f"- {name}" for name in names) or "None is known in this deployment."
 
 
 def _rows(head: tuple[str, ...], rows: list[list[str]], nothing: str) -> Iterator[str]:

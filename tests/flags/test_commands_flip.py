@@ -81,6 +81,13 @@ def test_a_blank_reason_is_refused(nothing_written, reason):
         flip(reason=reason)
 
 
+@pytest.mark.parametrize("name", ["reason", "incident"])
+def test_a_placeholder_that_was_pasted_is_refused(nothing_written, name):
+    told = {"reason": "why", name: "<why>"}
+    with pytest.raises(CommandError, match=f"--{name} is <why>: fill it in"):
+        flip(LOW, "on", "--incident", told.get("incident", "INC-1"), reason=told["reason"])
+
+
 def test_a_reason_is_required(nothing_written):
     with pytest.raises(CommandError, match="--reason"):
         call_command("flag_flip", LOW, "on", "--env", "staging")

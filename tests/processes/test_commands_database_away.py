@@ -65,7 +65,7 @@ def test_with_the_database_refusing_commands_answer_from_env_and_yaml_and_write_
 
     assert status.returncode == 3
     assert status.stdout.startswith("THE DATABASE DOES NOT ANSWER: ")
-    assert "The database does not answer." in status.stderr
+    assert "The database does not answer as it should: " in status.stderr
     rows = {line.split()[0]: line.split()[1:] for line in status.stdout.splitlines() if line}
     assert rows[KEY] == ["staging", "on", "env", "?", "on", "off", "low"]
     assert rows[OFF_BY_ENV] == ["staging", "off", "env", "?", "off", "on", "low"]

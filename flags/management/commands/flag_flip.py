@@ -1,5 +1,5 @@
 import sys
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +13,7 @@ from audit.commits import OutcomeUnknown
 from audit.deadline import each_answer_within, was_silence
 from audit.failures import let_go
 from flags import policy
-from flags.cli import PATIENCE_SECONDS, plan_now, write_plan
+from flags.cli import PATIENCE_SECONDS, check_filled_in, plan_now, write_plan
 from flags.errors import UndeclaredFlag
 from flags.heroku.override import blind_plan
 from flags.layers import word
@@ -80,12 +80,14 @@ class Command(BaseCommand):
 
     def _tell_ways(self, key: str, env: str, value: bool, error: DBError) -> None:
         """The ways that are left once the database failed the flip."""
-        with suppress(UndeclaredFlag):
+        try:
             # What was silent a moment ago is not waited for once more.
             silent = was_silence(error)
             plan = blind_plan(key, env, value) if silent else plan_now(key, env, value)[0]
-            self.stdout.write("# Not flipped: the database failed. The ways that are left:")
-            write_plan(plan, self.stdout)
+        except UndeclaredFlag as undeclared:
+            raise CommandError(str(undeclared)) from undeclared
+        self.stdout.write("# Not flipped: the database failed. The ways that are left:")
+        write_plan(plan, self.stdout)
 
     def _ask(self, state: FlagState, to: str) -> None:
         now = word(state.value)
@@ -101,6 +103,7 @@ class Command(BaseCommand):
 def _check(name: str | None, break_glass: bool, *, reason: str, incident: str) -> None:
     if not reason:
         raise CommandError("--reason is empty: say why, the audit log keeps it.")
+    check_filled_in(reason=reason, incident=incident)
     if len(incident) > MAX_INCIDENT_LENGTH:
         raise CommandError(f"--incident is longer than {MAX_INCIDENT_LENGTH} characters.")
     if break_glass and not (name and incident):

@@ -14,6 +14,7 @@ from django.db import Error as DBError
 from accounts.cli import cli_actor, operator_named
 from audit.actor import Actor
 from audit.cli import database_failed
+from flags.cli import check_filled_in
 from flags.errors import UndeclaredFlag
 from flags.layers import word
 from flags.reconcile import Marked, Reconciled, look, marked, reconcile, told_why
@@ -45,6 +46,7 @@ class Command(BaseCommand):
     ) -> None:
         if not reason.strip():
             raise CommandError("--reason is empty: say why, the audit log keeps it.")
+        check_filled_in(reason=reason, incident=incident)
         try:
             told_why(incident, reason)
             actor = cli_actor(None if name is None else operator_named(name))

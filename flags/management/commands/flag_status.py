@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
 from audit.ages import age
+from audit.cli import database_failed
 from audit.deadline import answers_within
 from audit.failures import let_go
 from flags import config_vars, runtime
@@ -50,7 +51,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="a JSON list, for programs")
 
     def handle(self, *, key: str | None, env: str, **options: Any) -> None:
-        failure = None
+        failure: DBError | None = None
         try:
             try:
                 with answers_within(PATIENCE_SECONDS):
@@ -58,7 +59,7 @@ class Command(BaseCommand):
                     where = states[0].environment if states else environment(env)
             except DBError as error:
                 let_go()
-                failure = " ".join(str(error).split())
+                failure = error
                 where = without_database(env)
                 states = _without_rows(where, key)
         except UndeclaredFlag as error:
@@ -68,13 +69,14 @@ class Command(BaseCommand):
         else:
             self._write(where, states, failure, is_all=key is None)
         if failure is not None:
-            raise CommandError("The database does not answer.", returncode=DATABASE_DOWN)
+            raise database_failed(failure, status=DATABASE_DOWN)
 
     def _write(
-        self, where: Environment, states: list[FlagState], failure: str | None, *, is_all: bool
+        self, where: Environment, states: list[FlagState], failure: DBError | None, *, is_all: bool
     ) -> None:
         if failure is not None:
-            self.stdout.write(_DOWN.format(error=failure, env=where.name))
+            said = " ".join(str(failure).split())
+            self.stdout.write(_DOWN.format(error=said, env=where.name))
         for line in _around(where):
             self.stdout.write(line)
         if states:
@@ -87,7 +89,7 @@ class Command(BaseCommand):
             for name in config_vars.strays(runtime.declared()):
                 self.stdout.write(f"stray: {name} is set, and no flag is declared under that name.")
 
-    def _write_json(self, states: list[FlagState], failure: str | None) -> None:
+    def _write_json(self, states: list[FlagState], failure: DBError | None) -> None:
         answers = [
             {
                 "flag": state.key,

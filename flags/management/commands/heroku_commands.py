@@ -1,5 +1,6 @@
 """`heroku_commands`: the break-glass commands for one flag (runbook section 6)."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,17 +9,22 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
 from accounts.cli import cli_actor
+from audit.actor import Actor
 from audit.deadline import answers_within
 from audit.failures import let_go
-from flags.cli import PATIENCE_SECONDS, is_confirmed, plan_now, write_plan
+from flags.cli import PATIENCE_SECONDS, check_filled_in, is_confirmed, plan_now, write_plan
 from flags.errors import UndeclaredFlag
 from flags.heroku import by_hand
+from flags.heroku.calls import Call
 from flags.heroku.override import Override
 from flags.models import MAX_INCIDENT_LENGTH
 
 NOT_IN_LOG = (
     "The database does not answer, so the audit log will not have this: note it in the incident."
 )
+
+
+Noting = Callable[[str, str, bool, Sequence[Call], Actor, dict[str, str]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class Command(BaseCommand):
 
     def handle(self, *, key: str, to: str, env: str, run: bool, yes: bool, **options: Any) -> None:
         why = {name: options[name].strip() for name in ("reason", "incident")}
+        check_filled_in(**why)
         if len(why["incident"]) > MAX_INCIDENT_LENGTH:
             raise CommandError(f"--incident is longer than {MAX_INCIDENT_LENGTH} characters.")
         asked = _Asked(key, env, to == "on", why)
@@ -62,8 +69,8 @@ class Command(BaseCommand):
         write_plan(found, self.stdout)
         if run:
             self._confirm(found, yes)
-            self._note(asked, found, is_known=failure is None)
-            self._run(found)
+            self._note(asked, by_hand.note, found.calls, is_known=failure is None)
+            self._run(asked, found, is_known=failure is None)
 
     def _confirm(self, found: Override, yes: bool) -> None:
         if not by_hand.is_installed():
@@ -72,24 +79,26 @@ class Command(BaseCommand):
         if not yes and not is_confirmed(f"\nRun these now?\n{lines}\n[y/N] "):
             raise CommandError("Nothing was run: say y on a terminal, or pass --yes.")
 
-    def _note(self, asked: _Asked, found: Override, *, is_known: bool) -> None:
-        """In the log first; but the emergency does not wait for a database that is away."""
+    def _note(
+        self, asked: _Asked, noting: Noting, calls: Sequence[Call], *, is_known: bool
+    ) -> None:
+        """Into the log; but the emergency does not wait for a database that is away."""
         if is_known:
             try:
                 with answers_within(PATIENCE_SECONDS):
-                    by_hand.note(
-                        asked.key, asked.env, asked.value, found.calls, cli_actor(), asked.why
-                    )
+                    noting(asked.key, asked.env, asked.value, calls, cli_actor(), asked.why)
                 return
             except DBError as error:
                 let_go()
                 self.stderr.write(str(error).strip())
         self.stderr.write(NOT_IN_LOG)
 
-    def _run(self, found: Override) -> None:
+    def _run(self, asked: _Asked, found: Override, *, is_known: bool) -> None:
         failed = []
         for call, wrong in by_hand.run(found.calls):
             self.stdout.write(f"{call.app}: {wrong or 'set'}.")
-            failed += [call.app] if wrong else []
+            failed += [call] if wrong else []
         if failed:
-            raise CommandError(f"Not done on {', '.join(failed)}: look there, then try again.")
+            self._note(asked, by_hand.note_failure, failed, is_known=is_known)
+            apps = ", ".join(call.app for call in failed)
+            raise CommandError(f"Not done on {apps}: look there, then try again.")

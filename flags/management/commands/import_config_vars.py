@@ -12,8 +12,8 @@ from accounts.cli import cli_actor
 from audit.cli import database_failed
 from flags import config_vars
 from flags.declarations import is_storable
+from flags.heroku import reports
 from flags.heroku.reported import reports_itself
-from flags.heroku.reports import take
 from flags.state import environment
 
 MOST = 1 << 20
@@ -33,35 +33,54 @@ class Command(BaseCommand):
             choices=settings.ENVIRONMENTS,
             help="its environment; default: as HEROKU_APPS or the app's name says",
         )
-
+        parser.add_argument(
+            "--forget",
+            action="store_true",
+            help="read nothing: forget an app that is gone, or that never was",
+        )
         parser.add_argument(
             "--force", action="store_true", help="even for an app that reports itself"
         )
 
-    def handle(self, *, app: str, env: str | None, force: bool, **options: Any) -> None:
+    def handle(self, *, app: str, env: str | None, forget: bool, **options: Any) -> None:
         app = app.strip()
         if not app or len(app) > 100 or not is_storable(app):
             raise CommandError("--app: give the app's name.")
         env = _env_of(app, env)
-        variables = _read()
+        variables = {} if forget else _read()
         try:
-            if not force and reports_itself(app, env):
-                raise CommandError(
-                    f"{app} reports itself at each of its releases, which is nearer to the truth "
-                    "than what is read in: nothing was. (--force reads it in all the same.)"
-                )
-            declared = environment(env).declarations
-            if not declared:
-                raise CommandError(f"No flag is declared in {env}: run sync_flags there first.")
-            found = config_vars.reported(declared, variables)
-            strays = config_vars.strays(declared, variables)
-            still_set = config_vars.keys_of(strays)
-            done = take(app, env, found, still_set=still_set, imported=True, actor=cli_actor())
+            if forget:
+                said = _forgotten(app, env)
+            else:
+                said = _read_in(app, env, variables, force=options["force"])
         except DBError as error:
             raise database_failed(error) from error
-        self.stdout.write(f"{app} ({env}): {done}")
-        for name in strays:
-            self.stdout.write(f"stray: {name} is set, and no flag of {env} is declared under it.")
+        for line in said:
+            self.stdout.write(line)
+
+
+def _forgotten(app: str, env: str) -> list[str]:
+    """Raises CommandError for an app that nobody ever told of."""
+    if not reports.forget(app, env, actor=cli_actor()):
+        raise CommandError(f"Nobody ever told of {app} in {env}: there is nothing to forget.")
+    return [f"{app} ({env}): forgotten."]
+
+
+def _read_in(app: str, env: str, variables: dict[str, str], *, force: bool) -> list[str]:
+    if not force and reports_itself(app, env):
+        raise CommandError(
+            f"{app} reports itself at each of its releases, which is nearer to the truth than what "
+            "is read in: nothing was. (--force reads it in all the same.)"
+        )
+    declared = environment(env).declarations
+    if not declared:
+        raise CommandError(f"No flag is declared in {env}: run sync_flags there first.")
+    found = config_vars.reported(declared, variables)
+    strays = config_vars.strays(declared, variables)
+    still_set = config_vars.keys_of(strays)
+    done = reports.take(app, env, found, still_set=still_set, imported=True, actor=cli_actor())
+    told = [f"stray: {name} is set, and no flag of {env} is declared under it." for name in strays]
+    return [f"{app} ({env}): {done}", *told]
 
 
 def _env_of(app: str, asked: str | None) -> str:
@@ -81,7 +100,11 @@ def _read() -> dict[str, str]:
         raise CommandError("Pipe it in: heroku config --json --app APP | manage.py …")
     try:
         text = sys.stdin.read(MOST + 1)
-        variables = json.loads(text) if len(text) <= MOST else None
+        if len(text) > MOST:
+            raise CommandError(
+                f"Standard input is longer than {MOST} characters. Nothing was read in."
+            )
+        variables = json.loads(text)
     except (ValueError, RecursionError):
         variables = None
     if not isinstance(variables, dict):

@@ -142,7 +142,7 @@ def _var_without_a_row(settings, tmp_path):
 
 
 def _removed_while_it_was_on_and_had_no_row(settings, tmp_path):
-    release("prod", {VAR: "1", "FLAG_CONSOLE_CUSTOMER_NOTES": "1"})
+    release("prod", {VAR: "1", "FLAG_CONSOLE_ORDER_SEARCH_V2": "1"})
     release("prod", {VAR: "1"})
 
 
@@ -180,7 +180,12 @@ UNDOINGS = [
     (_switch_of_staging, 2, FAIL, "of raxx-console-staging (staging) is not 1"),
     (_switch_of_this_process, 2, FAIL, "of raxx-console-staging (staging) is not 1"),
     (_var_without_a_row, 3, FAIL, f'flag_flip {NOTES} "<on|off>" --env prod'),
-    (_removed_while_it_was_on_and_had_no_row, 3, FAIL, "no database row in prod"),
+    (
+        _removed_while_it_was_on_and_had_no_row,
+        3,
+        FAIL,
+        "and it is removed: the flag is off since",
+    ),
     (_row_without_its_flip, 4, FAIL, f"{KEY} in prod: the log has no flip of its row"),
     (_gate_set_again, 5, FAIL, "config:unset FLAG_CONSOLE_FLAG_MGMT --app raxx-console-prod >/"),
     (_second_reader, 6, FAIL, "flags/odd.py:3 reads FLAG_*"),

@@ -58,7 +58,10 @@ def look(superadmin):
         shown, words = on_page(client)
         of_flag, _ = on_page(client, f"{FLAGS}/{KEY}")
         assert {line["state"], in_markdown()["state"], shown, of_flag} == {line["state"]}
-        assert in_markdown()["what is missing"] == "; ".join(m["text"] for m in line["missing"])
+        told_of = [lack["text"] for lack in line["missing"]]
+        if line["loses_net"]:
+            told_of.append("without it, a start while the database is away gives off")
+        assert in_markdown()["what is missing"] == "; ".join(told_of)
         assert all(lack["text"] in words for lack in line["missing"])
         assert line["ready"] is (line["state"] == "ready")
         page = client.get("/console/config-vars").content.decode()

@@ -81,7 +81,7 @@ def test_without_a_row_the_config_var_of_each_app_is_set(declared, env, apps, to
     there, back = halves(commands(to=to, env=env))
     assert there.startswith(f"# {KEY} is off in {env} (source: yaml).\n")
     assert f"There is no database row of it in {env}: the config var decides." in there
-    assert typed(there) == setting(f"{VAR}={value}", apps)
+    assert typed(there) == [flipping(to, env=env), *setting(f"{VAR}={value}", apps)]
     assert f"Costs a restart of {apps[0]} and {apps[1]}." in there
     unset = [f"heroku config:unset {VAR} --app {app}{SILENCED}" for app in apps]
     assert typed(back) == [*unset, flipping(to, env=env)]

@@ -246,3 +246,16 @@ def test_a_console_that_reports_itself_stays_so_when_it_is_read_in_all_the_same(
     read_in({VAR: "0"}, "--app", CONSOLES["prod"], "--force")
     told = everyone()[CONSOLES["prod"], "prod"]
     assert (told.report.imported, told.values) == (False, {KEY: False})
+
+
+def test_an_app_that_never_was_is_forgotten_and_the_log_knows(read_in):
+    read_in({VAR: "1"}, "--app", "a-typo", "--env", "prod")
+    assert read_in({}, "--app", "a-typo", "--env", "prod", "--forget") == (
+        "a-typo (prod): forgotten.\n"
+    )
+    assert ("a-typo", "prod") not in everyone()
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.channel) == ("console.config_var.app_forgotten", "cli")
+    assert entry.payload == {"app": "a-typo", "env": "prod", "variables": 1}
+    with pytest.raises(CommandError, match="Nobody ever told of a-typo in prod"):
+        read_in({}, "--app", "a-typo", "--env", "prod", "--forget")
