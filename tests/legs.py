@@ -16,8 +16,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# More than the two cores: tests wait, for the database, for a process or for time to pass.
+# More than the two cores: tests wait, for the database, for a process or for time to pass. Whoever
+# is done first takes from the others: a few tests last as long as hundreds.
 WORKERS = "3"
+SPREAD = ("-n", WORKERS, "--dist", "worksteal")
 # One at a time, and with the figures that each of them prints.
 SOAK = (
     "tests/soak",
@@ -57,12 +59,12 @@ def _legs() -> list[tuple[str, Callable[[], int]]]:
 
 
 def sqlite() -> int:
-    return pytest("-n", WORKERS, "tests", "--ignore=tests/e2e", TEST_DATABASE_URL="")
+    return pytest(*SPREAD, "tests", "--ignore=tests/e2e", TEST_DATABASE_URL="")
 
 
 def postgres() -> int:
     with postgres_url(durable=False) as url:
-        return pytest("-n", WORKERS, "tests", "--ignore=tests/e2e", TEST_DATABASE_URL=url)
+        return pytest(*SPREAD, "tests", "--ignore=tests/e2e", TEST_DATABASE_URL=url)
 
 
 def soak_sqlite() -> int:
