@@ -23,6 +23,7 @@ WAIT_SECONDS = 6.0
 CONNECT_SECONDS = 4.0
 # A thread that just met silence does not wait as long for the next word.
 AFTER_SILENCE_SECONDS = 2.0
+SLOW_SECONDS = 0.25
 # The server's own limits are shorter than ours, so a server that is there says that something took
 # too long, and who hears nothing at all knows that it is not there. The last one frees, on a server
 # that was cut off, what a session of ours still holds.
@@ -42,6 +43,7 @@ class _Patience(threading.local):
 
     until: float | None = None
     each: float | None = None
+    left: float | None = None
     met_silence = False
 
 
@@ -77,6 +79,21 @@ def answers_within(seconds: float) -> Iterator[None]:
         yield
     finally:
         _patience.until = before
+
+
+@contextmanager
+def slow_answers_within(seconds: float) -> Iterator[None]:
+    """Have the slow waits for PostgreSQL in this block, of this thread, be over after so many
+    seconds together: those of more than SLOW_SECONDS each.
+
+    For work that may be long as such, a thousand flips by one click, and must end all the same
+    where the database is slow. Raises as `install`.
+    """
+    before, _patience.left = _patience.left, seconds
+    try:
+        yield
+    finally:
+        _patience.left = before
 
 
 @contextmanager
@@ -128,6 +145,9 @@ def _wait(connection: Any) -> None:
                 raise NoAnswer(f"the database did not answer within {waited:.1f} s")
     finally:
         del _waits[thread]
+        took = time.monotonic() - began
+        if _patience.left is not None and took > SLOW_SECONDS:
+            _patience.left = max(0.0, _patience.left - took)
     _patience.met_silence = False
 
 
@@ -137,6 +157,9 @@ def _until(began: float, *, connecting: bool) -> float | None:
         longest = CONNECT_SECONDS if connecting else _seconds
         if _patience.met_silence:
             longest = min(longest, AFTER_SILENCE_SECONDS)
+    if _patience.left is not None:
+        left = max(SLOW_SECONDS, _patience.left)
+        longest = left if longest is None else min(longest, left)
     if longest is None:
         return _patience.until
     return began + longest if _patience.until is None else min(began + longest, _patience.until)

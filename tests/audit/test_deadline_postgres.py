@@ -82,6 +82,22 @@ def test_the_time_of_a_block_is_for_all_of_its_waits_together(new_connection):
     ask(f"SELECT pg_sleep({SHORT * 1.2})")
 
 
+def test_slow_waits_of_a_block_have_its_time_together_and_quick_ones_cost_nothing(
+    new_connection, monkeypatch
+):
+    deadline._seconds = 5.0
+    monkeypatch.setattr(deadline, "SLOW_SECONDS", SHORT * 0.3)
+    ask("SELECT 1")
+    with deadline.slow_answers_within(SHORT):
+        for _ in range(12):
+            ask(f"SELECT pg_sleep({SHORT * 0.1})")
+        ask(f"SELECT pg_sleep({SHORT * 0.6})")
+        with pytest.raises(OperationalError):
+            ask(f"SELECT pg_sleep({SHORT * 0.6})")
+    connection.close()
+    ask(f"SELECT pg_sleep({SHORT * 0.6})")
+
+
 def test_the_server_knows_limits_that_end_before_ours(new_connection):
     def seconds(name: str) -> float:
         with connection.cursor() as cursor:
