@@ -24,6 +24,8 @@ SPREAD = ("-n", WORKERS, "--dist", "worksteal")
 SOAK = (
     "tests/soak",
     "tests/promotions/test_interleavings.py",
+    "tests/processes/test_code_races.py",
+    "tests/processes/test_two_ticks.py",
     "--timeout=1500",
     "-rP",
     "--durations=0",

@@ -17,11 +17,12 @@ from tests.conftest import PASSWORD, console_actor
 from tests.processes.operators import make_operator
 from tests.processes.server import web_server
 from tests.processes.session import Answer, Session
+from tests.sizes import size
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SESSIONS = 8
-ROUNDS = 25
+ROUNDS = size(8, 25)
 ELEVATED = "data-elevated-seconds"
 LOOKED_AT = "That code is not right."
 NOT_LOOKED_AT = "This one was not looked at."
