@@ -11,7 +11,7 @@ from audit.failures import let_go
 from flags.heroku.override import Override, blind_plan, plan
 from flags.heroku.ways import Step
 
-_PLACEHOLDER = re.compile(r"<[^<>]*>")
+_PLACEHOLDER = re.compile(r"<[A-Za-z0-9_-]+>")
 PATIENCE_SECONDS = 6.0
 """So long a break-glass command waits for the database: somebody waits for the command."""
 

@@ -115,7 +115,7 @@ def test_an_app_that_fails_is_told_and_the_others_are_still_done(declared, cli, 
     assert out.endswith("raxx-console-prod: it ended with status 9.\nraxx-api-prod: set.\n")
     assert failure == "Not done on raxx-console-prod: look there, then try again."
     entry = AuditEntry.objects.get(action="console.config_var.set_by_hand_failed")
-    assert (entry.payload["apps"], entry.context["incident"]) == ([PROD[0]], "INC-1")
+    assert (entry.payload["apps"], entry.context["incident"]) == ([PROD[0]], "INC-7")
     assert SECRET not in out + failure + "".join(capfd.readouterr())
 
 
