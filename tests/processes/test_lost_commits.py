@@ -30,7 +30,11 @@ WAIT, LOOK = size((1.5, 2.5), (deadline.WAIT_SECONDS, commits.LOOK_SECONDS))
 LONGEST = WAIT + deadline.AFTER_SILENCE_SECONDS + LOOK + 1.0
 UNKNOWN = "It is not known whether this was done"
 CHANGE_ID = re.compile(r"change_id = '([0-9a-f-]{36})'")
-IN_TRANSACTION = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+# Tests that run beside this one have databases of their own on the same server.
+IN_TRANSACTION = (
+    "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+    " AND datname = current_database()"
+)
 
 
 @pytest.fixture
