@@ -72,13 +72,9 @@ def answers_within(seconds: float) -> Iterator[None]:
     Together, beside what `install` says of each: for what must come to an end however slow the
     database is, in any process. A block within another one has its own time. Raises as `install`.
     """
-    if extensions.get_wait_callback() is None:
-        extensions.set_wait_callback(_wait)
-    before, _patience.until = _patience.until, time.monotonic() + seconds
-    try:
+    _have_callback()
+    with _patient(until=time.monotonic() + seconds):
         yield
-    finally:
-        _patience.until = before
 
 
 @contextmanager
@@ -89,11 +85,8 @@ def slow_answers_within(seconds: float) -> Iterator[None]:
     For work that may be long as such, a thousand flips by one click, and must end all the same
     where the database is slow. Raises as `install`.
     """
-    before, _patience.left = _patience.left, seconds
-    try:
+    with _patient(left=seconds):
         yield
-    finally:
-        _patience.left = before
 
 
 @contextmanager
@@ -102,13 +95,26 @@ def each_answer_within(seconds: float) -> Iterator[None]:
 
     For commands that ask somebody in between. Raises as `install`.
     """
-    if extensions.get_wait_callback() is None:
-        extensions.set_wait_callback(_wait)
-    before, _patience.each = _patience.each, seconds
+    _have_callback()
+    with _patient(each=seconds):
+        yield
+
+
+@contextmanager
+def _patient(**limit: float) -> Iterator[None]:
+    """Have this limit of the thread's patience in this block, and the one before it after that."""
+    [(name, seconds)] = limit.items()
+    before = getattr(_patience, name)
+    setattr(_patience, name, seconds)
     try:
         yield
     finally:
-        _patience.each = before
+        setattr(_patience, name, before)
+
+
+def _have_callback() -> None:
+    if extensions.get_wait_callback() is None:
+        extensions.set_wait_callback(_wait)
 
 
 def was_silence(error: BaseException | None) -> bool:

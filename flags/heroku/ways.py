@@ -80,24 +80,21 @@ def where_no_row_reaches(key: str, value: bool, reading: Reading) -> Iterator[St
         calls = [setting(key, value, app) for app in known]
         says = f"No row reaches {_and(known)}, as reported: there the config var decides, always."
         yield Step((says, _costs(calls)), tuple(map(str, calls)))
-    unseen = [app for app, reads in reading.items() if reads is None]
-    if unseen:
-        says = (
-            f"Whether rows reach {_and(unseen)} is not known: nobody reported it of late. Where "
-            "they do not, the config var decides: see option B."
-        )
-        yield Step((says,))
+    yield from _where_nobody_knows(reading, "they do not, the config var decides: see option B.")
 
 
 def where_rows_may_reach(reading: Reading) -> Iterator[Step]:
     """The apps that may read the row that the console does not read."""
+    yield from _where_nobody_knows(
+        reading, "they do, the row wins there, and has to be changed, too."
+    )
+
+
+def _where_nobody_knows(reading: Reading, where: str) -> Iterator[Step]:
     unseen = [app for app, reads in reading.items() if reads is None]
     if unseen:
-        says = (
-            f"Whether rows reach {_and(unseen)} is not known: nobody reported it of late. Where "
-            "they do, the row wins there, and has to be changed, too."
-        )
-        yield Step((says,))
+        unknown = f"Whether rows reach {_and(unseen)} is not known: nobody reported it of late."
+        yield Step((f"{unknown} Where {where}",))
 
 
 def by_switch(calls: Sequence[Call], besides: str) -> Step:

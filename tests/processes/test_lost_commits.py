@@ -11,7 +11,6 @@ from flags.models import FeatureFlag
 from tests.conftest import PASSWORD
 from tests.processes import committing, raw_sql
 from tests.processes.application import Application, application
-from tests.processes.faults import Faults
 from tests.processes.operators import make_operator
 from tests.processes.server import web_server
 from tests.processes.session import Session
@@ -35,13 +34,6 @@ IN_TRANSACTION = (
     "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
     " AND datname = current_database()"
 )
-
-
-@pytest.fixture
-def network() -> Iterator[Faults]:
-    faults = Faults()
-    yield faults
-    faults.stop()
 
 
 @pytest.fixture

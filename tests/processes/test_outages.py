@@ -43,13 +43,6 @@ ALIVE = 5.0
 
 
 @pytest.fixture
-def network() -> Iterator[Faults]:
-    faults = Faults()
-    yield faults
-    faults.stop()
-
-
-@pytest.fixture
 def operator(declared) -> str:
     make_operator("erin", "ops")
     return "erin"

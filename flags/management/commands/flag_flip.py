@@ -13,7 +13,7 @@ from audit.commits import OutcomeUnknown
 from audit.deadline import each_answer_within, was_silence
 from audit.failures import let_go
 from flags import policy
-from flags.cli import PATIENCE_SECONDS, check_filled_in, plan_now, write_plan
+from flags.cli import PATIENCE_SECONDS, check_filled_in, is_confirmed, plan_now, write_plan
 from flags.errors import UndeclaredFlag
 from flags.heroku.override import blind_plan
 from flags.layers import word
@@ -92,11 +92,7 @@ class Command(BaseCommand):
     def _ask(self, state: FlagState, to: str) -> None:
         now = word(state.value)
         question = f"{state.key} is {now} in {state.env} ({state.source}). Turn it {to}? [y/N] "
-        try:
-            answer = input(question)
-        except (EOFError, KeyboardInterrupt):
-            answer = ""
-        if answer.strip().lower() not in ("y", "yes"):
+        if not is_confirmed(question):
             raise CommandError("Nothing was changed.")
 
 
