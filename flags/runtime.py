@@ -1,17 +1,17 @@
 """This process's store and declarations, built from Django's settings on the first question."""
 
-import contextlib
 import functools
 import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from flags.values import Values
 
-# Whoever imports `flags` pays for these when the first question comes.
+# Whoever imports `flags` pays for all else when the first question comes.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flags.declarations import Declarations
     from flags.refresher import RowSource
     from flags.store import Store
@@ -45,7 +45,7 @@ def declared() -> "Declarations":
 
 
 @functools.cache
-def _load(path: Path) -> "Declarations":
+def _load(path: "Path") -> "Declarations":
     from flags import declarations
 
     return declarations.load(path)
@@ -62,6 +62,8 @@ def begin() -> None:
     For web processes, after the fork: what they show while the database is away is what they read
     before it. A file that is no good stops nothing here.
     """
+    import contextlib
+
     from flags.declarations import DeclarationsError
 
     with contextlib.suppress(DeclarationsError):
