@@ -57,10 +57,13 @@ class Program:
                     break
 
     def _calls_of_a_turn(self, loops: Loops) -> int:
+        """The best of some: one that was interrupted would make turns too short to be warm."""
         calls = LEAST
-        while (seconds := loops.seconds(*self._walk(calls, self._order))) < SLICE / 4:
+        while True:
+            seconds = min(loops.seconds(*self._walk(calls, self._order)) for _ in range(TURNS))
+            if seconds > SLICE / 4:
+                return max(LEAST, round(calls * SLICE / seconds))
             calls *= 2
-        return max(LEAST, round(calls * SLICE / seconds))
 
     def _walk(self, calls: int, order: list[str]) -> tuple[int, list[str]]:
         """About so many calls, as a number of walks over the next keys of the order."""
