@@ -66,6 +66,22 @@ def end_busy_threads() -> int:
     return alive
 
 
+def worst_calls(key: str, calls: int, rounds: int) -> list[float]:
+    """The longest single `is_on()` of each round, in seconds."""
+    clock, is_on = time.perf_counter, flags.is_on
+
+    def worst() -> float:
+        longest = 0.0
+        for _ in range(calls):
+            began = clock()
+            is_on(key)
+            if (took := clock() - began) > longest:
+                longest = took
+        return longest
+
+    return [worst() for _ in range(rounds)]
+
+
 def turns(key: str, value: bool, seconds: float, *, as_requests: bool = False) -> float | None:
     """How many seconds it took until `key` read as `value`; None: it did not in this time. With
     `as_requests`, each read is what a request of Django does first."""
