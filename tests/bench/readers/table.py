@@ -18,7 +18,7 @@ COLUMNS = (
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Medians of the rounds; each ratio is the median of the rounds' ratios."""
+    """Medians of the rounds, of which each gave its best turn; a ratio is the median of theirs."""
     cells = [COLUMNS, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(COLUMNS))]
     rule = [f"{'-' * (width - 1)}:" for width in widths]
