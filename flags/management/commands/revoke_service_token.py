@@ -28,5 +28,5 @@ class Command(BaseCommand):
         if token is None or not revoked:
             raise CommandError(f"{env} has no live service token named {name}.")
         self.stdout.write(
-            f"{name} is revoked: {token.app} reads the flags of {env} with it no more."
+            f"{name} is revoked: with it {token.app} reads no flags of {env} any more."
         )
