@@ -12,7 +12,7 @@ class FlagsConfig(AppConfig):
         "ops": ["view_declaredflag", "flip_low"],
         "superadmin": [
             *("view_declaredflag", "flip_low", "flip_medium", "flip_high"),
-            "acknowledge_breakglass",
+            *("acknowledge_breakglass", "manage_service_tokens"),
         ],
     }
 

@@ -67,6 +67,10 @@ PROMOTION_EXPIRY_HOURS = environment.read_number(
 PROMOTION_FOUR_EYES = environment.read_choice(
     "PROMOTION_FOUR_EYES", ("off", "high", "all"), default="off"
 )
+# Of each service token, and of each process (docs/architecture/ofrep.md).
+OFREP_REQUESTS_PER_MINUTE = environment.read_number(
+    "OFREP_REQUESTS_PER_MINUTE", default=600, low=0, high=100_000, unit="requests"
+)
 RELEASE = environment.read_text("HEROKU_RELEASE_VERSION", default="-")[:64]
 # Which app this is. A dyno that was not told (no dyno metadata) has a host name of its own at each
 # start, which would be a new app each time.
@@ -104,6 +108,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "raxxconsole.middleware.request_id",
+    "flags.ofrep.middleware.speaks_json",
     "raxxconsole.middleware.response_headers",
     "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",

@@ -21,6 +21,7 @@ NO_PAGES = {
     *("console/flags/<str:key>/reconcile", "console/jsi18n/", "healthz", "readyz"),
     "console/break-glass/<int:pk>/acknowledge",
     "console/flags/<str:key>/mark-promote",
+    *("ofrep/", "ofrep/v1/evaluate/flags"),
     *(f"console/promotions/<int:pk>/{verb}" for verb in ("approve", "promote", "reject")),
 }
 QUERIES = {"console/flags/<str:key>/offer": "?to=on&env=staging&seen=yaml::0"}
