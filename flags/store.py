@@ -143,7 +143,6 @@ class Store:
         refresher = self._refresher
         if refresher is None or refresher.is_overdue():
             with self._changed:
-                self._give_up(refresher)
                 self._have_refresher()
 
     def ensure_fresh(self) -> None:
@@ -157,7 +156,6 @@ class Store:
         if refresher is None or (refresher.has_reported and not refresher.is_overdue()):
             return
         with self._changed:
-            self._give_up(refresher)
             self._have_refresher()
             self._await_first_word()
 
@@ -202,24 +200,22 @@ class Store:
             return self._table[key]
 
     def _have_refresher(self) -> bool:
-        """Start one where there is none. False where no thread is to be had. Under the lock."""
-        if self._refresher is None and self._source is not None:
+        """Start one where there is none, or where it missed its deadline. False where no thread is
+        to be had. Under the lock; whoever looks without it sees the old one or the new one."""
+        refresher = self._refresher
+        if refresher is not None and refresher.is_overdue():
+            logger.error("the refresher of the flags of %s hangs: another begins", self.env)
+            refresher.end(join=False)
+            self._source, refresher = refresher.source.fresh(), None
+        if refresher is None and self._source is not None:
             refresher = Refresher(self._source, self._refresh, self._interval)
             try:
                 refresher.start()
             except RuntimeError as error:
                 logger.warning("flags of %s have no refresher yet: %s", self.env, error)
-                return False
-            self._refresher = refresher
-        return True
-
-    def _give_up(self, refresher: Refresher | None) -> None:
-        """Let go of one that missed its deadline; another thread may have done it meanwhile. Under
-        the lock."""
-        if refresher is not None and self._refresher is refresher and refresher.is_overdue():
-            logger.error("the refresher of the flags of %s hangs: another begins", self.env)
-            refresher.end(join=False)
-            self._refresher, self._source = None, refresher.source.fresh()
+                refresher = None
+        self._refresher = refresher
+        return refresher is not None
 
     def _await_first_word(self) -> None:
         """Wait until the refresher reported once, or had its time to. Under the lock."""
