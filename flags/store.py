@@ -194,9 +194,7 @@ class Store:
             if not self._have_refresher():
                 return self._last_known()[key]
             self._changed.wait_for(lambda: bool(self._table), FIRST_LOAD_SECONDS)
-            if not self._table:
-                logger.warning("flags of %s did not load in time: rows unknown", self.env)
-                self._publish(self._rows, by=self._refresher)
+            self._go_without()
             return self._table[key]
 
     def _have_refresher(self) -> bool:
@@ -223,6 +221,13 @@ class Store:
         if refresher is not None:
             left = refresher.started + FIRST_LOAD_SECONDS - time.monotonic()
             self._changed.wait_for(lambda: refresher.has_reported, max(0.0, left))
+            self._go_without()
+
+    def _go_without(self) -> None:
+        """Have no read wait any more for a load that is late. Under the lock."""
+        if not self._table:
+            logger.warning("flags of %s did not load in time: rows unknown", self.env)
+            self._publish(self._rows, by=self._refresher)
 
     # --- the refresher -------------------------------------------------------
 

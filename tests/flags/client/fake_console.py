@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -35,7 +36,8 @@ class Console:
     """`answer` is bytes, or a function that does what it likes with the connection. `requests` has
     what came, the header's names in small letters."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.answer: bytes | Callable[[socket.socket], None] = response(500)
         self.requests: list[dict[str, str]] = []
         self.ends = threading.Event()
@@ -72,7 +74,7 @@ class Console:
             threading.Thread(target=self._talk, args=(line,), daemon=True).start()
 
     def _talk(self, line: socket.socket) -> None:
-        with line, suppress(OSError):
+        with suppress(OSError), self._tls.wrap_socket(line, True) if self._tls else line as line:
             self.requests.append(_read(line))
             answer = self.answer
             if isinstance(answer, bytes):
@@ -92,8 +94,8 @@ def _read(line: socket.socket) -> dict[str, str]:
 
 
 @contextmanager
-def console() -> Iterator[Console]:
-    running = Console()
+def console(tls: ssl.SSLContext | None = None) -> Iterator[Console]:
+    running = Console(tls)
     try:
         yield running
     finally:
@@ -102,7 +104,7 @@ def console() -> Iterator[Console]:
 
 @contextmanager
 def client_of(running: Console, **options: Any) -> Iterator[FlagClient]:
-    """A client that asks every 0.1 seconds (a third of `max_age`), unless the test says otherwise."""
+    """A client that asks every 0.1 seconds (a third of `max_age`), unless a test says otherwise."""
     given = {"url": running.url, "token": TOKEN, "declarations": DECLARED, "max_age": 0.3}
     client = FlagClient(**(given | options))
     try:
