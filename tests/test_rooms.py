@@ -11,7 +11,8 @@ ROOMS = ("audit", "accounts", "flags", "promotions", "raxxconsole")
 PLAIN_PYTHON = ("bell", "config_vars", "declarations", "errors", "layers", "plain_yaml")
 PLAIN_PYTHON += ("refresher", "sources", "store", "values")
 PLAIN_PYTHON += tuple(
-    f"client/{name}" for name in ("__init__", "address", "answers", "exchange", "later", "source")
+    f"client/{name}"
+    for name in ("__init__", "address", "answers", "exchange", "later", "openfeature", "source")
 )
 
 
