@@ -66,6 +66,7 @@ class Store:
         self.heard: Callable[[bool, list[str]], None] | None = None
         """Called after each load, in the refresher's thread: whether it went well, and the keys
         whose value is another one than before."""
+        self._is_retired = False
         self._values = Values(self.read)
         self._reset()
         self.is_on = self._values.__getitem__
@@ -143,6 +144,7 @@ class Store:
         refresher = self._refresher
         if refresher is None or refresher.is_overdue():
             with self._changed:
+                self._is_retired = False
                 self._have_refresher()
 
     def ensure_fresh(self) -> None:
@@ -175,22 +177,25 @@ class Store:
         self._reset()
 
     def retire(self) -> None:
-        """Have the refresher end, and wait for nothing. What is known stays the answer for good."""
+        """Have the refresher end, and wait for nothing. What is known stays the answer until
+        somebody calls `begin()`."""
         with self._changed:
-            refresher, self._refresher, self._source = self._refresher, None, None
+            refresher, self._refresher, self._is_retired = self._refresher, None, True
+            if refresher is not None:
+                refresher.end(join=False)
+                # The old one may be in the middle of a load.
+                self._source = refresher.source.fresh()
             if not self._table:
                 self._publish(self._rows, by=None)
-        if refresher is not None:
-            refresher.end(join=False)
 
     # --- the first read ------------------------------------------------------
 
     def _first_read(self, key: str) -> Resolution:
         """Wait for the first load, but not for long."""
-        if self._source is None:
-            self._publish(self._rows, by=None)
-            return self._table[key]
         with self._changed:
+            if self._source is None or self._is_retired:
+                self._publish(self._rows, by=self._refresher)
+                return self._table[key]
             if not self._have_refresher():
                 return self._last_known()[key]
             self._changed.wait_for(lambda: bool(self._table), FIRST_LOAD_SECONDS)
@@ -205,7 +210,7 @@ class Store:
             logger.error("the refresher of the flags of %s hangs: another begins", self.env)
             refresher.end(join=False)
             self._source, refresher = refresher.source.fresh(), None
-        if refresher is None and self._source is not None:
+        if refresher is None and self._source is not None and not self._is_retired:
             refresher = Refresher(self._source, self._refresh, self._interval)
             try:
                 refresher.start()

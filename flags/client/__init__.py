@@ -190,7 +190,7 @@ class FlagClient:
 
     def close(self) -> None:
         """Ask the console no more, once a question under way is answered or given up (5 seconds).
-        Waits for nothing. What is known stays the answer."""
+        Waits for nothing. What is known stays the answer; `begin()` and `ready()` begin anew."""
         self._store.retire()
 
     def __enter__(self) -> "FlagClient":

@@ -169,12 +169,14 @@ def test_a_closed_client_asks_no_more_and_answers_as_before(server):
     assert not thread.is_alive()
     asked = len(server.requests)
     server.says(a=False)
-    flags.begin()
     flags.ensure_fresh()
     time.sleep(0.3)
     assert flags.is_on("a")
-    assert flags.explain("a").source == Layer.CONSOLE
+    known = flags.explain("a")
+    assert (known.source, known.console_source) == (Layer.CONSOLE, "db")
     assert len(server.requests) == asked
+    with flags:
+        assert eventually(lambda: not flags.is_on("a"))
 
 
 def test_a_client_that_is_closed_before_its_first_question_answers_without_the_console(server):
