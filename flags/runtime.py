@@ -39,9 +39,19 @@ def declared() -> "Declarations":
 
     Raises DeclarationsError while the file is bad.
     """
+    return _load(flags_file())
+
+
+def flags_file() -> "Path":
+    """The flags YAML file: FEATURE_FLAGS_FILE; without that setting, which the console always has,
+    the one that came with this package."""
+    from pathlib import Path
+
     from django.conf import settings
 
-    return _load(settings.FEATURE_FLAGS_FILE)
+    from flags.declarations import SHIPPED
+
+    return Path(getattr(settings, "FEATURE_FLAGS_FILE", SHIPPED))
 
 
 @functools.cache
@@ -120,6 +130,8 @@ def _build_store() -> "Store":
 
     from flags.store import Store
 
+    if getattr(settings, "FLAGS_URL", ""):
+        return _build_store_elsewhere()
     return Store(
         settings.CONSOLE_ENV,
         declared(),
@@ -127,6 +139,18 @@ def _build_store() -> "Store":
         ttl=settings.FLAGS_TTL_SECONDS,
         strict=settings.DEBUG,
     )
+
+
+def _build_store_elsewhere() -> "Store":
+    """In a project that is not the console: fed over HTTP, and with few settings of its own."""
+    from django.conf import settings
+
+    from flags.reader.source import row_source
+    from flags.store import Store
+
+    env = str(getattr(settings, "CONSOLE_ENV", "this service"))
+    ttl = float(getattr(settings, "FLAGS_TTL_SECONDS", 30.0))
+    return Store(env, declared(), row_source(declared()), ttl=ttl, strict=settings.DEBUG)
 
 
 def _row_source(env: str) -> "RowSource":

@@ -31,9 +31,6 @@ __all__ = ["Explanation", "FlagClient", "Layer", "UndeclaredFlag"]
 
 logger = logging.getLogger(__name__)
 
-SHIPPED = Path(__file__).parent.parent / "feature_flags.yaml"
-"""The console's own flags file, as of the release that was installed."""
-
 TYPE_CHECKING = False
 
 
@@ -231,4 +228,4 @@ class FlagClient:
 def _declared(given: Declarations | Path | str | None) -> Declarations:
     if isinstance(given, Mapping):
         return given
-    return files.load(SHIPPED if given is None else Path(given))
+    return files.load(files.SHIPPED if given is None else Path(given))
