@@ -1,8 +1,10 @@
 """Rows from the console over HTTP, for the same store that reads SQL elsewhere. Plain Python."""
 
 import logging
+import math
 import random
 import ssl
+import time
 from collections.abc import Mapping
 from email.message import Message
 
@@ -37,7 +39,9 @@ class ConsoleSource(RowSource):
     """The console's values of the flags in `declared`, by OFREP's bulk endpoint and its ETag.
 
     Each load is one request over a connection of its own. What it says of a flag that it cannot
-    give a value for does not count: the flag keeps the value that the console gave it before.
+    give a value for does not count: the flag keeps the value that the console gave it before. Nor
+    does an answer of older rows than those that are known: of the console's processes one may hear
+    of a change later than another, and no value goes back and forth because of it.
     """
 
     def __init__(
@@ -54,6 +58,8 @@ class ConsoleSource(RowSource):
         self._seconds = seconds
         self._names = Names(address.host, address.port)
         self._etag: str | None = None
+        # The rows that are known were read between these moments, on the monotonic clock.
+        self._read_after = self._read_before = -math.inf
         self._retry_after = 0.0
         self._is_refused = False
         self._refusal_told: int | None = None
@@ -63,15 +69,16 @@ class ConsoleSource(RowSource):
 
     def load(self) -> Mapping[str, bool]:
         self._retry_after, self._is_refused = 0.0, False
+        began = time.monotonic()
         answer = self._ask()
-        if answer.status == 304 and self._etag is not None:
-            self._note_success(answer.headers)
-        elif answer.status == 200:
-            self._take(parse(answer.body, self._declared))
-            self._etag = _etag(answer.headers)
-            self._note_success(answer.headers)
-        else:
+        if answer.status != 200 and (answer.status != 304 or self._etag is None):
             raise ConsoleFailed(self._failure(answer))
+        answers = parse(answer.body, self._declared) if answer.status == 200 else None
+        self._refusal_told = None
+        if self._is_news(began, _age(answer.headers)) and answers is not None:
+            self._take(answers)
+            self._etag = _etag(answer.headers)
+        self.age = time.monotonic() - self._read_before
         return {key: told.value for key, told in self.told.items()}
 
     def pause(self, interval: float, failures: int) -> float:
@@ -89,6 +96,7 @@ class ConsoleSource(RowSource):
         source = ConsoleSource(self._address, self._declared, tls=self._tls, seconds=self._seconds)
         source.told, source._warned = self.told, self._warned
         source._refusal_told = self._refusal_told
+        source._read_after, source._read_before = self._read_after, self._read_before
         return source
 
     def abandon(self) -> None:
@@ -127,10 +135,16 @@ class ConsoleSource(RowSource):
             return f"the console redirects elsewhere ({status}): its url is another one"
         return f"the console answered {status}"
 
-    def _note_success(self, headers: Message) -> None:
-        self._refusal_told = None
-        said = headers.get(AGE, "")
-        self.age = float(said) if said.isdecimal() and len(said) < 10 else 0.0
+    def _is_news(self, began: float, age: float) -> bool:
+        """Whether an answer to a question of that moment, of rows so old, is none of older rows
+        than those that are known."""
+        read_before = time.monotonic() - age
+        if read_before < self._read_after:
+            return False
+        # The age is told in whole seconds.
+        self._read_after = max(self._read_after, began - age - 1.0)
+        self._read_before = max(self._read_before, read_before)
+        return True
 
     def _take(self, answers: Answers) -> None:
         kept = {key: self.told[key] for key in answers.unusable if key in self.told}
@@ -153,6 +167,11 @@ class ConsoleSource(RowSource):
         if about not in self._warned:
             self._warned.add(about)
             logger.warning(text, *arguments)
+
+
+def _age(headers: Message) -> float:
+    said = headers.get(AGE, "")
+    return float(said) if said.isdecimal() and len(said) < 10 else 0.0
 
 
 def _etag(headers: Message) -> str | None:
