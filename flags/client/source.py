@@ -22,6 +22,8 @@ REFUSED_SECONDS = 60.0
 AGE = "X-Flags-Age"
 """Header: how many whole seconds ago the console read its own rows."""
 
+# The system's: forked processes share no state of it.
+_random = random.SystemRandom()
 _MOST_NAMED = 10
 _REFUSALS = {
     401: "it is revoked, mistyped or another console's. Make one with create_service_token there, "
@@ -85,12 +87,12 @@ class ConsoleSource(RowSource):
         """Never the full interval, so that the processes of a fleet do not ask all at once; after
         failures twice as long each time, up to the interval; or as long as the console asks for."""
         if not failures:
-            return interval * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
+            return interval * _random.uniform(0.8, 1.0)
         if self._is_refused:
-            return REFUSED_SECONDS * random.uniform(0.8, 1.0)  # noqa: S311
+            return REFUSED_SECONDS * _random.uniform(0.8, 1.0)
         backoff = min(RETRY_SECONDS * 2.0 ** min(failures - 1, 10), interval)
-        backoff *= random.uniform(0.5, 1.0)  # noqa: S311
-        return max(backoff, self._retry_after * random.uniform(1.0, 1.1))  # noqa: S311
+        backoff *= _random.uniform(0.5, 1.0)
+        return max(backoff, self._retry_after * _random.uniform(1.0, 1.1))
 
     def fresh(self) -> "ConsoleSource":
         source = ConsoleSource(self._address, self._declared, tls=self._tls, seconds=self._seconds)
