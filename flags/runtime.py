@@ -131,7 +131,10 @@ def _build_store() -> "Store":
     from flags.store import Store
 
     if getattr(settings, "FLAGS_URL", ""):
-        return _build_store_elsewhere()
+        # A project that is not the console.
+        from flags.reader.source import store_of
+
+        return store_of(declared())
     return Store(
         settings.CONSOLE_ENV,
         declared(),
@@ -139,18 +142,6 @@ def _build_store() -> "Store":
         ttl=settings.FLAGS_TTL_SECONDS,
         strict=settings.DEBUG,
     )
-
-
-def _build_store_elsewhere() -> "Store":
-    """In a project that is not the console: fed over HTTP, and with few settings of its own."""
-    from django.conf import settings
-
-    from flags.reader.source import row_source
-    from flags.store import Store
-
-    env = str(getattr(settings, "CONSOLE_ENV", "this service"))
-    ttl = float(getattr(settings, "FLAGS_TTL_SECONDS", 30.0))
-    return Store(env, declared(), row_source(declared()), ttl=ttl, strict=settings.DEBUG)
 
 
 def _row_source(env: str) -> "RowSource":

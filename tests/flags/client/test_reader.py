@@ -22,7 +22,7 @@ settings.configure(
     INSTALLED_APPS=["flags.reader"],
     FLAGS_URL=sys.argv[1],
     FLAGS_TOKEN=sys.argv[2],
-    FLAGS_TTL_SECONDS=0.3,
+    FLAGS_TTL_SECONDS=float(sys.argv[3]) if sys.argv[3:] else 0.3,
     SECRET_KEY="x",
 )
 django.setup()
@@ -74,9 +74,14 @@ print(first is not runtime.store()._refresher, first.is_ended)
 
 
 @pytest.mark.parametrize(
-    ("url", "token"), [("http://console.example.com", TOKEN), ("http://127.0.0.1:9", "")]
+    ("url", "token", "ttl"),
+    [
+        ("http://console.example.com", TOKEN, "0.3"),
+        ("http://127.0.0.1:9", "", "0.3"),
+        ("http://127.0.0.1:9", TOKEN, "31"),
+    ],
 )
-def test_a_console_that_cannot_be_asked_is_found_by_a_check(url, token):
+def test_a_console_that_cannot_be_asked_is_found_by_a_check(url, token, ttl):
     source = """
 [found] = run_checks()
 print(found.id, sys.argv[2] == "" or sys.argv[2] not in str(found))
@@ -85,4 +90,4 @@ try:
 except Exception as error:
     print(type(error).__name__)
 """
-    assert _run(source, url, token) == ["flags.E010 True", "ImproperlyConfigured"]
+    assert _run(source, url, token, ttl) == ["flags.E010 True", "ImproperlyConfigured"]
