@@ -39,9 +39,19 @@ def declared() -> "Declarations":
 
     Raises DeclarationsError while the file is bad.
     """
+    return _load(flags_file())
+
+
+def flags_file() -> "Path":
+    """The flags YAML file: FEATURE_FLAGS_FILE; without that setting, which the console always has,
+    the one that came with this package."""
+    from pathlib import Path
+
     from django.conf import settings
 
-    return _load(settings.FEATURE_FLAGS_FILE)
+    from flags.declarations import SHIPPED
+
+    return Path(getattr(settings, "FEATURE_FLAGS_FILE", SHIPPED))
 
 
 @functools.cache
@@ -120,6 +130,11 @@ def _build_store() -> "Store":
 
     from flags.store import Store
 
+    if getattr(settings, "FLAGS_URL", ""):
+        # A project that is not the console.
+        from flags.reader.source import store_of
+
+        return store_of(declared())
     return Store(
         settings.CONSOLE_ENV,
         declared(),
