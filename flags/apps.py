@@ -1,5 +1,8 @@
+from typing import Any
+
 from django.apps import AppConfig
 from django.core import checks
+from django.core.signals import request_started
 
 
 class FlagsConfig(AppConfig):
@@ -18,3 +21,10 @@ class FlagsConfig(AppConfig):
 
         checks.register(declarations_are_sound)
         checks.register(config_vars_are_understood)
+        request_started.connect(_begin_request, dispatch_uid="flags.ensure_fresh")
+
+
+def _begin_request(sender: Any, **kwargs: Any) -> None:
+    from flags import runtime
+
+    runtime.ensure_fresh()

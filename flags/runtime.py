@@ -1,22 +1,40 @@
 """This process's store and declarations, built from Django's settings on the first question."""
 
-import contextlib
 import functools
 import os
 import threading
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from flags import declarations
+from flags.values import Values
 
+# Whoever imports `flags` pays for all else when the first question comes.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from flags.store import RowSource, Store
+    from pathlib import Path
+
+    from flags.declarations import Declarations
+    from flags.refresher import RowSource
+    from flags.store import Store
 
 _lock = threading.Lock()
 _store: "Store | None" = None
 
 
-def declared() -> declarations.Declarations:
+def _miss(key: str) -> bool:
+    if overridden is not None and (value := overridden(key)) is not None:
+        return value
+    return store().read(key)
+
+
+values = Values(_miss)
+"""What `flags.is_on()` looks keys up in. This process's store keeps it."""
+
+overridden: Callable[[str], bool | None] | None = None
+"""A test's own answer for a key that `values` keeps out; None: it has none. `flags.testing` alone
+puts one here."""
+
+
+def declared() -> "Declarations":
     """This deployment's declarations, read once: a process that serves keeps its good ones.
 
     Raises DeclarationsError while the file is bad.
@@ -27,7 +45,9 @@ def declared() -> declarations.Declarations:
 
 
 @functools.cache
-def _load(path: Path) -> declarations.Declarations:
+def _load(path: "Path") -> "Declarations":
+    from flags import declarations
+
     return declarations.load(path)
 
 
@@ -42,8 +62,18 @@ def begin() -> None:
     For web processes, after the fork: what they show while the database is away is what they read
     before it. A file that is no good stops nothing here.
     """
-    with contextlib.suppress(declarations.DeclarationsError):
+    import contextlib
+
+    from flags.declarations import DeclarationsError
+
+    with contextlib.suppress(DeclarationsError):
         store().begin()
+
+
+def ensure_fresh() -> None:
+    """Have a refresher that died or hangs replaced (`flags.ensure_fresh`)."""
+    if _store is not None:
+        _store.ensure_fresh()
 
 
 def invalidate(env: str) -> None:
@@ -57,6 +87,11 @@ def replace_store(new: "Store | None") -> "Store | None":
     global _store
     with _lock:
         old, _store = _store, new
+        if old is not None:
+            old.fill(None)
+        values.clear()
+        if new is not None:
+            new.fill(values)
     return old
 
 
@@ -74,7 +109,9 @@ def _open_store() -> "Store":
     global _store
     with _lock:
         if _store is None:
-            _store = _build_store()
+            new = _build_store()
+            new.fill(values)
+            _store = new
         return _store
 
 
@@ -93,14 +130,15 @@ def _build_store() -> "Store":
 
 
 def _row_source(env: str) -> "RowSource":
+    from django.conf import settings
     from django.db import connections
 
     from flags.sources import PostgresSource, SQLiteSource
 
-    database = connections["default"]
+    database, push = connections["default"], settings.FLAGS_PUSH
     if database.vendor == "sqlite":
-        return SQLiteSource(str(database.settings_dict["NAME"]), env)
+        return SQLiteSource(str(database.settings_dict["NAME"]), env, push=push)
     params = database.get_connection_params()
     # Django's cursor class belongs to a connection that Django set up.
     params.pop("cursor_factory", None)
-    return PostgresSource(params, env)
+    return PostgresSource(params, env, push=push)

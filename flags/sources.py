@@ -1,63 +1,164 @@
 """Where the store's rows come from: one raw query on a connection of its own. Plain Python."""
 
+import logging
+import os
 import selectors
 import sqlite3
 import time
 from collections.abc import Mapping
-from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
 import psycopg2
 from psycopg2 import extensions
 
-LOAD_SECONDS = 5.0
+from flags.refresher import LOAD_SECONDS, RowSource
+
+logger = logging.getLogger(__name__)
+
+CHANNEL = "console_feature_flags"
+"""Where PostgreSQL's trigger tells of each change, without a word of what changed."""
+LOOK_SECONDS = 1.0
 _QUERY = "SELECT flag_key, value FROM console_feature_flags WHERE env = "
+# Shorter than our own deadline: the server gives up first, says so, and keeps no query that waits
+# for somebody's lock. For this query alone, whoever gets the session from a pooler next.
+_SERVER_LIMIT = "SET LOCAL statement_timeout = '4s'; "
+
+_inherited: list[object] = []
 
 
-class SQLiteSource:
-    """Rows from an SQLite file. A connection lasts for one load: opening one costs less than a
-    millisecond, nothing is inherited through a fork, and a file that was replaced is noticed."""
+class SQLiteSource(RowSource):
+    """Rows from an SQLite file, asked for only when another connection has written to it.
 
-    def __init__(self, path: str, env: str) -> None:
-        self._uri = f"file:{quote(path)}?mode=rw"
+    `push`: look for that every LOOK_SECONDS, not only at each load.
+    """
+
+    def __init__(self, path: str, env: str, *, push: bool = True) -> None:
+        self._path = path
         self._env = env
+        self._push = push
+        self.hint_seconds = LOOK_SECONDS if push else None
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._version: int | None = None
+        self._rows: Mapping[str, bool] = {}
 
     def load(self) -> Mapping[str, bool]:
-        with closing(sqlite3.connect(self._uri, uri=True, timeout=LOAD_SECONDS)) as connection:
-            connection.execute("PRAGMA query_only = ON")
+        connection = self._connect()
+        # Looked at before the rows: what is written in between makes the next look differ.
+        version = _version(connection)
+        if version != self._version:
             rows = connection.execute(_QUERY + "?", (self._env,)).fetchall()
-        return {key: bool(value) for key, value in rows}
+            self._rows = {key: bool(value) for key, value in rows}
+            self._version = version
+        return self._rows
+
+    def _connect(self) -> sqlite3.Connection:
+        """The kept connection, or a new one where another file took the place of its own."""
+        if self._connection is not None and self._file != _identity(self._path):
+            self.close()
+        if self._connection is None:
+            uri = f"file:{quote(self._path)}?mode=rw"
+            # Threads take turns with it.
+            self._connection = sqlite3.connect(
+                uri, uri=True, timeout=LOAD_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._file = _identity(self._path)
+            self._connection.execute("PRAGMA query_only = ON")
+        return self._connection
+
+    def hinted(self) -> bool:
+        if self._connection is None:
+            return False
+        return self._file != _identity(self._path) or _version(self._connection) != self._version
+
+    def fresh(self) -> "SQLiteSource":
+        return SQLiteSource(self._path, self._env, push=self._push)
 
     def close(self) -> None:
-        """Nothing is open between loads."""
+        connection, self._connection, self._version = self._connection, None, None
+        if connection is not None:
+            connection.close()
 
     def abandon(self) -> None:
-        """Nothing is open between loads."""
+        # SQLite's connections must not be used after a fork, not even to close them.
+        _inherited.append(self._connection)
+        self._connection, self._version = None, None
 
 
-class PostgresSource:
-    """Rows from PostgreSQL over one kept, autocommit connection.
+def _version(connection: sqlite3.Connection) -> int:
+    """A number that is another one after each commit by another connection."""
+    [version] = connection.execute("PRAGMA data_version").fetchone()
+    return int(version)
+
+
+def _identity(path: str) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
+
+
+class PostgresSource(RowSource):
+    """Rows from PostgreSQL over one kept, autocommit connection, which listens for changes, too.
 
     The connection is asynchronous and polled against a deadline of our own: a server that swallows
     packets hangs a blocking client for as long as it likes, whatever `statement_timeout` says.
+    `push` False: do not listen, for poolers that give each query to another session.
     """
 
-    def __init__(self, params: Mapping[str, Any], env: str, *, seconds: float = LOAD_SECONDS):
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        env: str,
+        *,
+        push: bool = True,
+        seconds: float = LOAD_SECONDS,
+    ) -> None:
         self._params = {**params, "async_": True}
         self._env = env
+        self._push = push
         self._seconds = seconds
         self._connection: Any = None
+        self._listens = False
 
     def load(self) -> Mapping[str, bool]:
         deadline = time.monotonic() + self._seconds
         if self._connection is None or self._connection.closed:
             self._connection = psycopg2.connect(**self._params)
             _wait(self._connection, deadline)
+            self._listens = self._push and self._listen(deadline)
+        self._connection.notifies.clear()
         with self._connection.cursor() as cursor:
-            cursor.execute(_QUERY + "%s", (self._env,))
+            cursor.execute(_SERVER_LIMIT + _QUERY + "%s", (self._env,))
             _wait(self._connection, deadline)
             return {key: bool(value) for key, value in cursor.fetchall()}
+
+    def _listen(self, deadline: float) -> bool:
+        """Have the server tell of changes from now on. Before the first query, whose rows may be
+        older than the first thing that is told. A standby refuses: then the interval is all."""
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(f"LISTEN {CHANNEL}")
+                _wait(self._connection, deadline)
+        except psycopg2.Error as error:
+            if self._connection.closed:
+                raise
+            logger.warning("changes of flags are not pushed by this database: %s", error)
+            return False
+        return True
+
+    def fileno(self) -> int | None:
+        if self._connection is None or not self._listens:
+            return None
+        return int(self._connection.fileno())
+
+    def hinted(self) -> bool:
+        if self._connection is None or not self._listens:
+            return False
+        self._connection.poll()
+        return bool(self._connection.notifies)
+
+    def fresh(self) -> "PostgresSource":
+        return PostgresSource(self._params, self._env, push=self._push, seconds=self._seconds)
 
     def close(self) -> None:
         connection, self._connection = self._connection, None

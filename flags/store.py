@@ -4,7 +4,6 @@ A background thread keeps a table of resolved values. A read is a look-up in tha
 not wait for the database, and it does not touch the caller's connection or transaction.
 """
 
-import contextlib
 import logging
 import os
 import threading
@@ -12,39 +11,27 @@ import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from flags import config_vars
 from flags.declarations import Declarations
 from flags.errors import UndeclaredFlag
 from flags.layers import Resolution, resolve
+from flags.refresher import Refresher, RowSource
+from flags.values import Values
 
 logger = logging.getLogger(__name__)
 
 FIRST_LOAD_SECONDS = 2.0
-RETRY_SECONDS = 1.0
-# Refreshes within the staleness bound: a load that fails or starts late has a second try.
+# Refreshes within the staleness bound: a load that fails or starts late has a second try, and one
+# that hangs is noticed and replaced.
 REFRESHES_PER_TTL = 3
-
-
-class RowSource(Protocol):
-    """Where a store gets its environment's DB rows from."""
-
-    def load(self) -> Mapping[str, bool]:
-        """All rows of the environment, in one query. Raises anything when it cannot."""
-
-    def close(self) -> None:
-        """Let go of the connection."""
-
-    def abandon(self) -> None:
-        """Forget a connection that was inherited through a fork, without closing it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What a store answers now. `age` is how many seconds ago its rows were last read from the
     database; None: not since the process began, so config vars and YAML alone answer. `db_layer` is
-    whether it reads rows at all."""
+    whether it reads rows at all. `values` is one object as long as nothing in it changes."""
 
     values: Mapping[str, Resolution]
     age: float | None
@@ -76,27 +63,39 @@ class Store:
         # By the clock that a fork does not set back: the rows outlive one, too.
         self._loaded_at: float | None = None
         self._undeclared: set[str] = set()
+        self._values = Values(self.read)
         self._reset()
+        self.is_on = self._values.__getitem__
+        """Whether flag `key` is on in this store's environment."""
         _stores.add(self)
 
     def _reset(self) -> None:
-        """Forget thread, locks and table, and start anew on the next read."""
+        """Forget refresher, lock and table, and start anew on the next read."""
         self._table: dict[str, Resolution] = {}
-        self._values: dict[str, bool] = {}
+        self._said: tuple[Mapping[str, bool], Mapping[str, bool]] | None = None
         self._changed = threading.Condition()
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._stopping = False
+        self._refresher: Refresher | None = None
         self._asked = self._answered = 0
+        self._is_failing = False
+        self._values.begin_anew()
 
-    def is_on(self, key: str) -> bool:
-        """Whether flag `key` is on in this store's environment."""
-        try:
-            return self._values[key]
-        except KeyError:
-            if key in self._declarations:
-                return self._first_read(key).value
-            return self._undeclared_is_off(key)
+    def fill(self, values: Values | None) -> None:
+        """Keep the table in `values` from now on, or (None) in one of this store's own."""
+        with self._changed:
+            self._values = Values(self.read) if values is None else values
+            self._values.fill({key: known.value for key, known in self._table.items()})
+
+    def read(self, key: str) -> bool:
+        """Whether flag `key` is on, for a key that the table may not hold: an undeclared one, or
+        any before the first load."""
+        if key in self._declarations:
+            return self.explain(key).value
+        if self._strict:
+            raise UndeclaredFlag(key)
+        if key not in self._undeclared:
+            self._undeclared.add(key)
+            logger.error("undeclared flag %r was asked for and answered False", key)
+        return False
 
     def explain(self, key: str) -> Resolution:
         """The value of flag `key`, its layer, and what every layer said. Raises UndeclaredFlag."""
@@ -112,44 +111,56 @@ class Store:
         """
         with self._changed:
             # Asked under the lock: a first load that is just being started began before the commit.
-            if self._thread is None or self._source is None:
+            if self._refresher is None:
                 return
-            self._ensure_refresher(self._source)
             self._asked += 1
             ticket = self._asked
-            self._wake.set()
+            self._refresher.ring()
             fresh = self._changed.wait_for(lambda: self._answered >= ticket, timeout)
         if not fresh:
             logger.warning("flags of %s were not read again within %.1f s", self.env, timeout)
 
     def begin(self) -> None:
-        """Start the refresher, if it is not at work, and do not wait for it.
+        """Start the refresher, if there is none, and do not wait for it.
 
         For processes that may be asked for last known values before they asked for a flag. Never
         before a fork: threads stay in the parent.
         """
-        if self._source is None or (self._thread is not None and self._thread.is_alive()):
+        with self._changed:
+            self._have_refresher()
+
+    def ensure_fresh(self) -> None:
+        """Replace a refresher that missed its deadline, dead or hung, and wait for the first word
+        of the new one, at most FIRST_LOAD_SECONDS since its start.
+
+        Called once per request and task. As long as the refresher does its work, and while nothing
+        was read yet, it costs a look at the clock.
+        """
+        refresher = self._refresher
+        if refresher is None or (refresher.has_reported and not refresher.is_overdue()):
             return
         with self._changed:
-            try:
-                self._ensure_refresher(self._source)
-            except RuntimeError as error:
-                logger.warning("flags of %s have no refresher yet: %s", self.env, error)
+            # Another thread may have done it meanwhile.
+            if self._refresher is refresher and refresher.is_overdue():
+                logger.error("the refresher of the flags of %s hangs: another begins", self.env)
+                refresher.end(join=False)
+                self._refresher, self._source = None, refresher.source.fresh()
+            self._have_refresher()
+            self._await_first_word()
 
     def snapshot(self) -> Snapshot:
         """All values as they are known now, and how old they are. Asks and waits for nothing."""
         with self._changed:
             table, loaded_at = self._table, self._loaded_at
         age = None if loaded_at is None else time.monotonic() - loaded_at
-        return Snapshot(table or self._resolve(self._rows), age, self._source is not None)
+        return Snapshot(table or self._last_known(), age, self._source is not None)
 
     def stop(self) -> None:
         """End the refresher and close its connection. The next read starts it again."""
-        thread = self._thread
-        if thread is not None:
-            self._stopping = True
-            self._wake.set()
-            thread.join()
+        with self._changed:
+            refresher, self._refresher = self._refresher, None
+        if refresher is not None:
+            refresher.end(join=True)
         self._reset()
 
     # --- the first read ------------------------------------------------------
@@ -157,91 +168,93 @@ class Store:
     def _first_read(self, key: str) -> Resolution:
         """Wait for the first load, but not for long."""
         if self._source is None:
-            self._publish({})
+            self._publish({}, by=None)
             return self._table[key]
         with self._changed:
-            try:
-                self._ensure_refresher(self._source)
-            except RuntimeError as error:
-                logger.warning("flags of %s have no refresher yet: %s", self.env, error)
-                return self._resolve(self._rows)[key]
-            self._changed.wait_for(lambda: bool(self._values), FIRST_LOAD_SECONDS)
-            if not self._values:
+            if not self._have_refresher():
+                return self._last_known()[key]
+            self._changed.wait_for(lambda: bool(self._table), FIRST_LOAD_SECONDS)
+            if not self._table:
                 logger.warning("flags of %s did not load in time: rows unknown", self.env)
-                self._publish(self._rows)
+                self._publish(self._rows, by=self._refresher)
             return self._table[key]
 
-    def _ensure_refresher(self, source: RowSource) -> None:
-        """Start the refresher where none is at work. Raises RuntimeError if there is no thread."""
-        if self._thread is None or not self._thread.is_alive():
-            thread = threading.Thread(target=self._run, args=(source,), name="flags", daemon=True)
-            thread.start()
-            self._thread = thread
+    def _have_refresher(self) -> bool:
+        """Start one where there is none. False where no thread is to be had. Under the lock."""
+        if self._refresher is None and self._source is not None:
+            refresher = Refresher(self._source, self._refresh, self._interval)
+            try:
+                refresher.start()
+            except RuntimeError as error:
+                logger.warning("flags of %s have no refresher yet: %s", self.env, error)
+                return False
+            self._refresher = refresher
+        return True
 
-    def _undeclared_is_off(self, key: str) -> bool:
-        if self._strict:
-            raise UndeclaredFlag(key)
-        if key not in self._undeclared:
-            self._undeclared.add(key)
-            logger.error("undeclared flag %r was asked for and answered False", key)
-        return False
+    def _await_first_word(self) -> None:
+        """Wait until the refresher reported once, or had its time to. Under the lock."""
+        refresher = self._refresher
+        if refresher is not None:
+            left = refresher.started + FIRST_LOAD_SECONDS - time.monotonic()
+            self._changed.wait_for(lambda: refresher.has_reported, max(0.0, left))
 
     # --- the refresher -------------------------------------------------------
 
-    def _run(self, source: RowSource) -> None:
-        failures, loaded = 0, False
-        while True:
-            # Cleared before the flags are looked at: whoever sets one wakes this loop afterwards.
-            self._wake.clear()
-            if self._stopping:
-                break
-            ticket = self._asked
-            try:
-                self._publish(source.load(), answered=ticket)
-            except Exception as error:  # noqa: BLE001 - reads go on whatever the database does
-                _close(source)
-                failures += 1
-                if failures == 1:
-                    what = "keep their last known values" if loaded else "come from env and yaml"
-                    logger.warning("flags of %s %s: %s", self.env, what, error)
-                self._publish(self._rows)
-            else:
-                if failures:
-                    logger.info("flags of %s are read from the database again", self.env)
-                failures, loaded = 0, True
-            self._wake.wait(min(RETRY_SECONDS, self._interval) if failures else self._interval)
-        _close(source)
+    def _refresh(self, by: Refresher) -> bool:
+        """Load, and publish what came. Where nothing comes, the last known rows stay."""
+        ticket = self._asked
+        try:
+            self._publish(by.source.load(), by=by, answered=ticket)
+        except Exception as error:  # noqa: BLE001 - reads go on whatever the database does
+            if not self._is_failing:
+                known = self._loaded_at is not None
+                what = "keep their last known values" if known else "come from env and yaml"
+                logger.warning("flags of %s %s: %s", self.env, what, error)
+            self._is_failing = True
+            self._publish(self._rows, by=by)
+            return False
+        if self._is_failing:
+            logger.info("flags of %s are read from the database again", self.env)
+        self._is_failing = False
+        return True
 
-    def _resolve(self, rows: Mapping[str, bool]) -> dict[str, Resolution]:
-        env = config_vars.read(self._declarations)
+    def _publish(
+        self, rows: Mapping[str, bool], *, by: Refresher | None, answered: int | None = None
+    ) -> None:
+        """Put in place what `rows`, the environment and the YAML say together. `answered`: the rows
+        are fresh, and answer whoever asked up to this ticket."""
+        said = rows, config_vars.read(self._declarations)
+        table = self._table if said == self._said else self._resolve(*said)
+        with self._changed:
+            if by is not self._refresher:
+                # One that was given up comes late, or the store was stopped.
+                return
+            self._rows, self._said, self._table = rows, said, table
+            self._values.fill({key: known.value for key, known in table.items()})
+            if answered is not None:
+                self._loaded_at = time.monotonic()
+                self._answered = max(self._answered, answered)
+            if by is not None:
+                by.has_reported = True
+            self._changed.notify_all()
+
+    def _resolve(self, rows: Mapping[str, bool], env: Mapping[str, bool]) -> dict[str, Resolution]:
         return {
             key: resolve(db=rows.get(key), env=env.get(key), yaml=declaration.default)
             for key, declaration in self._declarations.items()
         }
 
-    def _publish(self, rows: Mapping[str, bool], answered: int | None = None) -> None:
-        """Swap in a table made of `rows` and what the environment and the YAML say."""
-        table = self._resolve(rows)
-        values = {key: resolution.value for key, resolution in table.items()}
-        with self._changed:
-            self._rows, self._table, self._values = rows, table, values
-            if answered is not None:
-                self._loaded_at = time.monotonic()
-                self._answered = max(self._answered, answered)
-            self._changed.notify_all()
+    def _last_known(self) -> dict[str, Resolution]:
+        return self._resolve(self._rows, config_vars.read(self._declarations))
 
     def _after_fork_in_child(self) -> None:
         # The thread stayed in the parent, a lock may be held by nobody, and the connection is the
         # parent's. The rows stay: they are the last known values if the database is away.
-        if self._source is not None:
+        if self._refresher is not None:
+            self._refresher.forget()
+        elif self._source is not None:
             self._source.abandon()
         self._reset()
-
-
-def _close(source: RowSource) -> None:
-    """Let go of a connection that may be broken already: the refresher must outlive it."""
-    with contextlib.suppress(Exception):
-        source.close()
 
 
 _stores: "weakref.WeakSet[Store]" = weakref.WeakSet()

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from flags import runtime
 from flags.layers import Resolution
-from flags.store import Store
+from flags.refresher import RowSource
+from flags.store import Snapshot, Store
+from flags.values import Values
 
 
-class _DjangoConnectionSource:
-    """Rows through Django's own connection, so that a test's transaction is seen."""
+class _DjangoConnectionSource(RowSource):
+    """Rows through Django's own connection, so that a test's transaction is seen. Nothing is to be
+    closed: the connection is Django's."""
 
     def __init__(self, env: str) -> None:
         self._env = env
@@ -20,29 +24,31 @@ class _DjangoConnectionSource:
         rows = FeatureFlag.objects.filter(env=self._env).values_list("flag_key", "value")
         return {key: bool(value) for key, value in rows}
 
-    def close(self) -> None:
-        """The connection is Django's."""
-
-    def abandon(self) -> None:
-        """The connection is Django's."""
-
 
 class InlineStore(Store):
     """A store without its thread: every read loads, on the caller's connection. Strict."""
 
-    def is_on(self, key: str) -> bool:
-        self._load()
-        return super().is_on(key)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._values.keep_out(self._declarations)
+
+    def fill(self, values: Values | None) -> None:
+        """It fills no table: every read of one is a miss, and comes here."""
 
     def explain(self, key: str) -> Resolution:
         self._load()
         return super().explain(key)
 
+    def snapshot(self) -> Snapshot:
+        self._load()
+        return super().snapshot()
+
     def begin(self) -> None:
         """There is no thread to start."""
 
     def _load(self) -> None:
-        self._publish(self._source.load() if self._source else {})
+        rows = self._source.load() if self._source else {}
+        self._publish(rows, by=None, answered=0 if self._source else None)
 
 
 @contextmanager

@@ -50,6 +50,7 @@ FLAG_CONSOLE_FEATURE_FLAGS_DB = environment.understood_bool(
 )
 # 30 s is the runbook's promise (section 1), so nobody may ask for more.
 FLAGS_TTL_SECONDS = environment.read_number("FLAGS_TTL_SECONDS", default=30, low=0.1, high=30)
+FLAGS_PUSH = environment.read_bool("FLAGS_PUSH", default=True)
 # Absolute, from the moment of the proof (runbook section 5).
 ELEVATION_SECONDS = environment.read_number("ELEVATION_SECONDS", default=600, low=1, high=3600)
 # An hour without a click, and a shift.

@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("audit", "accounts", "flags", "promotions", "raxxconsole")
-PLAIN_PYTHON = ("declarations", "plain_yaml", "layers", "store", "config_vars", "sources", "errors")
+PLAIN_PYTHON = ("bell", "config_vars", "declarations", "errors", "layers", "plain_yaml")
+PLAIN_PYTHON += ("refresher", "sources", "store", "values")
 
 
 class _Imports(ast.NodeVisitor):

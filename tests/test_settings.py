@@ -20,7 +20,7 @@ READ = [
     "DATABASE_URL",
 ]
 READ += ["CONSOLE_ENV", "CONSOLE_ENVIRONMENTS", "FEATURE_FLAGS_FILE", "HEROKU_RELEASE_VERSION"]
-READ += ["FLAG_CONSOLE_FEATURE_FLAGS_DB", "FLAGS_TTL_SECONDS"]
+READ += ["FLAG_CONSOLE_FEATURE_FLAGS_DB", "FLAGS_TTL_SECONDS", "FLAGS_PUSH"]
 READ += ["HEROKU_APP_NAME", "HEROKU_APPS", "DYNO"]
 READ += ["PROMOTION_EXPIRY_HOURS", "PROMOTION_FOUR_EYES"]
 PRODUCTION = {"SECRET_KEY": "x" * 50, "AUDIT_SIGNING_KEY": "y" * 50, "CONSOLE_ENV": "prod"}
@@ -46,6 +46,7 @@ def start(monkeypatch):
     ("variable", "text"),
     [("DEBUG", text) for text in NO_BOOLEAN]
     + [("FLAG_CONSOLE_FEATURE_FLAGS_DB", text) for text in NO_BOOLEAN]
+    + [("FLAGS_PUSH", text) for text in NO_BOOLEAN]
     + [("CONSOLE_ENV", text) for text in ("", "production", "Prod", "prod,staging", "dev")]
     + [("CONSOLE_ENVIRONMENTS", text) for text in (",", "prod,dev", "production", "prod;staging")]
     + [("CONSOLE_ENVIRONMENTS", "staging")]
@@ -94,6 +95,7 @@ def test_production_defaults_are_the_safe_ones(start):
     assert settings["CONSOLE_ENVIRONMENTS"] == ("prod",)
     assert settings["FLAG_CONSOLE_FEATURE_FLAGS_DB"] is False
     assert settings["FLAGS_TTL_SECONDS"] == 30
+    assert settings["FLAGS_PUSH"] is True
     assert settings["SESSION_COOKIE_SECURE"] is True
     assert settings["CSRF_COOKIE_SECURE"] is True
 

@@ -119,6 +119,7 @@ class Texts:
             return {
                 f"{table}_version": VERSION.format(schema=self._schema),
                 f"{table}_tell": TELL.format(schema=self._schema),
+                f"{table}_notify": _notify(table),
                 f"{table}_refuse": _raise(
                     f"{table} is never truncated: DELETE leaves an audit row for each flag"
                 ),
@@ -133,6 +134,11 @@ class Texts:
             f"SET search_path = {_PATH} AS $${body}$$"
         )
         return [create, f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC"] if definer else [create]
+
+
+def _notify(channel: str) -> str:
+    """A hint that something changed. Whoever hears it reads what is true then."""
+    return f" BEGIN PERFORM pg_notify('{channel}', ''); RETURN NULL; END "
 
 
 def _raise(message: str) -> str:
@@ -151,6 +157,10 @@ def _triggers(table: str) -> dict[str, tuple[str, str, str, int]]:
             "tell": (
                 *("AFTER INSERT OR UPDATE OR DELETE", "ROW", f"{table}_tell"),
                 _ROW | _INSERT | _UPDATE | _DELETE,
+            ),
+            "notify": (
+                *("AFTER INSERT OR UPDATE OR DELETE", "STATEMENT", f"{table}_notify"),
+                _INSERT | _UPDATE | _DELETE,
             ),
             "no_truncate": ("BEFORE TRUNCATE", "STATEMENT", refuse, _BEFORE | _TRUNCATE),
         }

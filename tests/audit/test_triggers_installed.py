@@ -30,7 +30,7 @@ def take_off(name: str) -> None:
 
 def test_after_a_migrate_all_triggers_are_there_and_the_check_is_silent():
     assert triggers.missing(connection) == []
-    assert len(triggers.expected(connection)) == (9 if POSTGRES else 17)
+    assert len(triggers.expected(connection)) == (10 if POSTGRES else 17)
     assert e001() == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.processes.server import ROOT
 
 PLAIN = ["flags", "flags.declarations", "flags.config_vars", "flags.layers", "flags.errors"]
-PLAIN += ["flags.store", "flags.sources", "flags.runtime"]
+PLAIN += ["flags.store", "flags.sources", "flags.refresher", "flags.values", "flags.runtime"]
 
 
 def _python(source: str) -> str:
@@ -33,7 +33,7 @@ def test_importing_it_imports_no_django_and_starts_no_thread(module):
 
 def test_the_public_names_are_there_without_settings():
     assert _python("import flags; print(sorted(flags.__all__))") == (
-        "['Resolution', 'UndeclaredFlag', 'explain', 'is_on']"
+        "['Resolution', 'UndeclaredFlag', 'ensure_fresh', 'explain', 'is_on']"
     )
 
 

@@ -10,6 +10,7 @@ from flags import store as store_module
 from flags.declarations import Declaration, Risk
 from flags.errors import UndeclaredFlag
 from flags.layers import Source
+from flags.refresher import RowSource
 from flags.store import Store
 
 TTL = 0.3
@@ -18,7 +19,7 @@ DECLARED = {key: Declaration(key, False, Risk.LOW, 24.0, "text") for key in KEYS
 KEY = KEYS[0]
 
 
-class FakeSource:
+class FakeSource(RowSource):
     """Rows in memory. A load sees the rows of its beginning, then waits at the gate."""
 
     def __init__(self, **rows: bool) -> None:

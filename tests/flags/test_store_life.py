@@ -14,9 +14,10 @@ _SETUP = """
 import os, signal, sys, threading, time
 from flags import runtime
 from flags.declarations import Declaration, Risk
+from flags.refresher import RowSource
 from flags.store import Store
 
-class Source:
+class Source(RowSource):
     rows, gate, log = {"a": True}, None, []
     def load(self):
         self.log.append(f"load {os.getpid()}")

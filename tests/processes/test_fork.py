@@ -55,7 +55,8 @@ def store_sessions() -> set[int]:
         pid
         for (pid,) in raw_sql.rows(
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
-            "AND query LIKE 'SELECT flag_key, value FROM console_feature_flags%'"
+            "AND query LIKE '%SELECT flag_key, value FROM console_feature_flags%' "
+            "AND pid <> pg_backend_pid()"
         )
     }
 

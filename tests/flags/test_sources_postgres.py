@@ -1,0 +1,141 @@
+"""Rows from PostgreSQL over a connection that listens. Each commit is a real one."""
+
+import logging
+import select
+import time
+from contextlib import closing
+
+import psycopg2
+import pytest
+from django.db import connection
+
+from flags.sources import PostgresSource
+from tests.processes import raw_sql
+from tests.processes.server import database_url
+
+pytestmark = pytest.mark.django_db(transaction=True)
+KEY = "console_billing"
+
+
+@pytest.fixture
+def open_source():
+    opened = []
+
+    def open_(**options):
+        params = connection.get_connection_params()
+        params.pop("cursor_factory", None)
+        opened.append(PostgresSource(params, "staging", **options))
+        return opened[-1]
+
+    yield open_
+    for source in opened:
+        source.close()
+
+
+def told(source: PostgresSource, seconds: float = 2.0) -> bool:
+    """Whether a hint comes within that time."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        select.select([source.fileno()], [], [], left)
+        if source.hinted():
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"INSERT INTO console_feature_flags (flag_key, env, value) VALUES ('{KEY}', 'prod', 1)",
+        "UPDATE console_feature_flags SET value = 1 - value",
+        "DELETE FROM console_feature_flags",
+    ],
+)
+def test_each_change_by_raw_sql_is_told(open_source, statement):
+    raw_sql.set_row(KEY, 0)
+    source = open_source()
+    assert source.load() == {KEY: False}
+    assert not told(source, 0.05)
+    raw_sql.change(statement)
+    assert told(source)
+    source.load()
+    assert not source.hinted()
+
+
+def test_a_change_that_is_rolled_back_is_not_told(open_source):
+    raw_sql.set_row(KEY, 0)
+    source = open_source()
+    source.load()
+    with closing(psycopg2.connect(database_url())) as other, other.cursor() as cursor:
+        cursor.execute("UPDATE console_feature_flags SET value = 1")
+        other.rollback()
+    assert not told(source, 0.2)
+
+
+def test_what_changed_between_listening_and_reading_is_read(open_source, monkeypatch):
+    source = open_source()
+    listen = source._listen
+
+    def listen_and_change(deadline):
+        try:
+            return listen(deadline)
+        finally:
+            raw_sql.set_row(KEY, 1)
+
+    monkeypatch.setattr(source, "_listen", listen_and_change)
+    assert source.load() == {KEY: True}
+
+
+def test_without_push_it_does_not_listen(open_source):
+    source = open_source(push=False)
+    source.load()
+    assert source.fileno() is None
+    raw_sql.set_row(KEY, 1)
+    assert not source.hinted()
+    assert source.load() == {KEY: True}
+    assert open_source(push=False).fresh()._push is False
+
+
+def test_a_server_that_does_not_let_it_listen_is_read_all_the_same(open_source, caplog):
+    """As a standby does."""
+    caplog.set_level(logging.WARNING, logger="flags.sources")
+    raw_sql.set_row(KEY, 1)
+    source = open_source()
+    source._listen.__globals__["CHANNEL"], channel = "", "console_feature_flags"
+    try:
+        assert source.load() == {KEY: True}
+    finally:
+        source._listen.__globals__["CHANNEL"] = channel
+    assert source.fileno() is None
+    assert "not pushed by this database" in caplog.text
+    assert source.load() == {KEY: True}
+
+
+def test_a_connection_that_the_server_ended_is_noticed_and_made_anew(open_source):
+    source = open_source()
+    source.load()
+    first = source._connection.info.backend_pid
+    raw_sql.rows(f"SELECT pg_terminate_backend({first})")
+    with pytest.raises(psycopg2.OperationalError):
+        told(source)
+    source.close()
+    assert source.load() == {}
+    assert source._connection.info.backend_pid != first
+    assert not told(source, 0.05)
+
+
+def test_somebodys_lock_leaves_no_query_behind_on_the_server(open_source):
+    source = open_source()
+    source.load()
+    with closing(psycopg2.connect(database_url())) as other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLE console_feature_flags IN ACCESS EXCLUSIVE MODE")
+        began = time.monotonic()
+        with pytest.raises(psycopg2.errors.QueryCanceled):
+            source.load()
+        assert 3.5 < time.monotonic() - began < 4.9
+    assert source.load() == {}
+    # For that one query: a session that somebody else gets next has no limit of ours.
+    with source._connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        while source._connection.poll() != psycopg2.extensions.POLL_OK:
+            time.sleep(0.001)
+        assert cursor.fetchone()[0] == "0"
