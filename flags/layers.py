@@ -10,11 +10,15 @@ def word(value: bool) -> str:
 
 
 class Source(StrEnum):
-    """The layer that a value comes from."""
+    """Where a value comes from: one of LAYERS, or a test that overrides it."""
 
     DB = "db"
     ENV = "env"
     YAML = "yaml"
+    OVERRIDE = "override"
+
+
+LAYERS = (Source.DB, Source.ENV, Source.YAML)
 
 
 @dataclass(frozen=True, slots=True)
