@@ -113,7 +113,7 @@ def _decorate_class(case: Any, override: override_flag) -> Any:
 
 
 def _with_fixture(case: Any) -> Any:
-    """Plain classes are tests to pytest alone: it begins the overrides before the first one of each."""
+    """Plain classes are tests to pytest alone: it begins their overrides before the first test."""
     import pytest
 
     @pytest.fixture(autouse=True, scope="class")
@@ -124,6 +124,16 @@ def _with_fixture(case: Any) -> Any:
             yield
 
     case._flag_overrides_fixture = _flag_overrides_fixture
+    set_up = getattr(vars(case).get("setup_class"), "__func__", None)
+    if set_up is not None:
+        # pytest calls it before any fixture.
+        @functools.wraps(set_up)
+        def set_up_overridden(cls: type) -> None:
+            with ExitStack() as stack:
+                _enter_all(cls, stack)
+                set_up(cls)
+
+        case.setup_class = classmethod(set_up_overridden)
     return case
 
 

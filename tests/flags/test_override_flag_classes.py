@@ -67,7 +67,7 @@ class TestPlainClass:
         self.before = flags.is_on(KEY)
 
     def test_all_of_the_class(self):
-        assert (self.before, flags.is_on(KEY)) == (True, True)
+        assert (self.before_all, self.before, flags.is_on(KEY)) == (True, True, True)
 
     @override_flag(KEY, False)
     def test_a_method_by_itself(self):
