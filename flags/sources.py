@@ -1,5 +1,6 @@
 """Where the store's rows come from: one raw query on a connection of its own. Plain Python."""
 
+import json
 import logging
 import os
 import selectors
@@ -12,6 +13,7 @@ from urllib.parse import quote
 import psycopg2
 from psycopg2 import extensions
 
+from flags.bell import Selector
 from flags.refresher import LOAD_SECONDS, RowSource
 
 logger = logging.getLogger(__name__)
@@ -19,7 +21,10 @@ logger = logging.getLogger(__name__)
 CHANNEL = "console_feature_flags"
 """Where PostgreSQL's trigger tells of each change, without a word of what changed."""
 LOOK_SECONDS = 1.0
-_QUERY = "SELECT flag_key, value FROM console_feature_flags WHERE env = "
+_FROM = "FROM console_feature_flags WHERE env = "
+# One row with all: sqlite3 gives way to other threads at each row, and many busy ones take long.
+_SQLITE_QUERY = f"SELECT json_group_object(flag_key, value) {_FROM}?"
+_POSTGRES_QUERY = f"SELECT flag_key, value {_FROM}%s"
 # Shorter than our own deadline: the server gives up first, says so, and keeps no query that waits
 # for somebody's lock. For this query alone, whoever gets the session from a pooler next.
 _SERVER_LIMIT = "SET LOCAL statement_timeout = '4s'; "
@@ -48,8 +53,8 @@ class SQLiteSource(RowSource):
         # Looked at before the rows: what is written in between makes the next look differ.
         version = _version(connection)
         if version != self._version:
-            rows = connection.execute(_QUERY + "?", (self._env,)).fetchall()
-            self._rows = {key: bool(value) for key, value in rows}
+            [rows] = connection.execute(_SQLITE_QUERY, (self._env,)).fetchone()
+            self._rows = {key: bool(value) for key, value in json.loads(rows).items()}
             self._version = version
         return self._rows
 
@@ -128,7 +133,7 @@ class PostgresSource(RowSource):
             self._listens = self._push and self._listen(deadline)
         self._connection.notifies.clear()
         with self._connection.cursor() as cursor:
-            cursor.execute(_SERVER_LIMIT + _QUERY + "%s", (self._env,))
+            cursor.execute(_SERVER_LIMIT + _POSTGRES_QUERY, (self._env,))
             _wait(self._connection, deadline)
             return {key: bool(value) for key, value in cursor.fetchall()}
 
@@ -178,7 +183,7 @@ def _wait(connection: Any, deadline: float) -> None:
         if state == extensions.POLL_OK:
             return
         event = selectors.EVENT_READ if state == extensions.POLL_READ else selectors.EVENT_WRITE
-        with selectors.DefaultSelector() as selector:
+        with Selector() as selector:
             selector.register(connection.fileno(), event)
             if not selector.select(max(0.0, deadline - time.monotonic())):
                 raise TimeoutError("the database did not answer in time")
