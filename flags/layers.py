@@ -10,20 +10,26 @@ def word(value: bool) -> str:
 
 
 class Source(StrEnum):
-    """Where a value comes from: one of LAYERS, or a test that overrides it."""
+    """The layer that a value comes from."""
 
     DB = "db"
     ENV = "env"
     YAML = "yaml"
+
+
+class NoLayer(StrEnum):
+    """What stands in a layer's place where none was asked."""
+
     OVERRIDE = "override"
-
-
-LAYERS = (Source.DB, Source.ENV, Source.YAML)
+    """A test said so (`flags.testing.override_flag`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A flag's value, the layer it came from, and what every layer said (None: no answer)."""
+    """A flag's value, the layer it came from, and what every layer said (None: no answer).
+
+    In a test that overrides the flag `source` is `NoLayer.OVERRIDE`.
+    """
 
     value: bool
     source: Source

@@ -25,7 +25,7 @@ from accounts.http import ConsoleRequest
 from flags import cleanup
 from flags.cleanup_steps import Entry, Reason
 from flags.declarations import Risk
-from flags.layers import LAYERS, Source
+from flags.layers import Source
 from flags.models import DeclaredFlag, FeatureFlag
 from flags.rows import build_rows
 from flags.state import Environment, environment, read_states
@@ -127,7 +127,7 @@ class SourceFilter(admin.SimpleListFilter):
     parameter_name = "source"
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        return [(source.value, source.value) for source in LAYERS]
+        return [(source.value, source.value) for source in Source]
 
     def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(source=_known(self)) if self.value() else queryset

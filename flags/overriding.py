@@ -10,10 +10,11 @@ import os
 import threading
 from collections.abc import Mapping
 from contextvars import ContextVar
+from typing import cast
 
 from flags import runtime
 from flags.errors import UndeclaredFlag
-from flags.layers import Resolution, Source
+from flags.layers import NoLayer, Resolution, Source
 
 
 class Override:
@@ -73,7 +74,8 @@ def explain(key: str) -> Resolution | None:
     if value is None:
         return None
     default = runtime.declared()[key].default
-    return Resolution(value, Source.OVERRIDE, db=None, env=None, yaml=default)
+    source = cast(Source, NoLayer.OVERRIDE)
+    return Resolution(value, source, db=None, env=None, yaml=default)
 
 
 def in_force() -> list[str]:

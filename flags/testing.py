@@ -116,14 +116,13 @@ def _with_fixture(case: Any) -> Any:
     """Plain classes are tests to pytest alone: it begins their overrides before the first test."""
     import pytest
 
-    @pytest.fixture(autouse=True, scope="class")
-    @classmethod
-    def _flag_overrides_fixture(cls: type) -> Iterator[None]:
+    def while_the_class_runs(cls: type) -> Iterator[None]:
         with ExitStack() as stack:
             _enter_all(cls, stack)
             yield
 
-    case._flag_overrides_fixture = _flag_overrides_fixture
+    fixture: Any = pytest.fixture(autouse=True, scope="class", name="_flag_overrides_fixture")
+    case._flag_overrides_fixture = fixture(classmethod(while_the_class_runs))
     set_up = getattr(vars(case).get("setup_class"), "__func__", None)
     if set_up is not None:
         # pytest calls it before any fixture.
