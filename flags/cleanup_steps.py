@@ -97,7 +97,7 @@ def equals_default(state: FlagState, change: LastChange, says_so: Collection[str
     if says_so:
         why = f"{why}, by the config var of {' and '.join(says_so)}"
         step = (
-            "First unset its config var, which the row keeps dormant (runbook section 8), in "
+            "First unset its config var, which says the same (runbook section 8), in "
             f"{' and '.join(says_so)}. Then delete the row, the statement must say DELETE 1, and "
             "answer for it."
         )

@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -221,6 +222,7 @@ def test_a_child_has_the_override_and_can_begin_its_own():
     with override_flag(KEY, True), overriding._lock:
         child = os.fork()
         if child == 0:  # pragma: no cover - in the child
+            signal.alarm(20)  # ends it where a lock that nobody holds stops it
             with override_flag(OTHER, False):
                 good = flags.is_on(KEY) is True and flags.is_on(OTHER) is False
             os._exit(0 if good else 1)
