@@ -30,6 +30,8 @@ _SENTENCES = {
     "in {env}",
     "console.break_glass.acknowledged": "{actor} acknowledged the break-glass flip of {flag} "
     "in {env} (claimed by {claimed_by})",
+    "console.service_token.created": "{actor} made the service token {token} for {app} in {env}",
+    "console.service_token.revoked": "{actor} revoked the service token {token} of {app} in {env}",
     "console.operator.created": "{actor} made the operator {target} ({role})",
     "console.operator.signed_in": "{actor} signed in",
     "console.operator.signed_out": "{actor} signed out",
@@ -56,7 +58,7 @@ _SENTENCES = {
 KNOWN_ACTIONS = (FLIP, *_SENTENCES)
 _EMPHASISED = frozenset({"value", "to", "env"})
 # What people typed: it may turn the direction of the text after it.
-_WRITTEN = frozenset({"actor", "target", "flag", "reason"})
+_WRITTEN = frozenset({"actor", "target", "flag", "reason", "token", "app"})
 
 
 def sentence(entry: AuditEntry) -> str:

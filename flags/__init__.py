@@ -34,7 +34,7 @@ def explain(key: str) -> Resolution:
 
     Raises UndeclaredFlag for an undeclared key, in production too.
     """
-    return runtime.store().explain(key)
+    return runtime.explain(key)
 
 
 def ensure_fresh() -> None:

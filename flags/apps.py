@@ -12,7 +12,7 @@ class FlagsConfig(AppConfig):
         "ops": ["view_declaredflag", "flip_low"],
         "superadmin": [
             *("view_declaredflag", "flip_low", "flip_medium", "flip_high"),
-            "acknowledge_breakglass",
+            *("acknowledge_breakglass", "manage_service_tokens"),
         ],
     }
 
@@ -21,10 +21,11 @@ class FlagsConfig(AppConfig):
 
         checks.register(declarations_are_sound)
         checks.register(config_vars_are_understood)
-        request_started.connect(_begin_request, dispatch_uid="flags.ensure_fresh")
+        request_started.connect(begin_request, dispatch_uid="flags.ensure_fresh")
 
 
-def _begin_request(sender: Any, **kwargs: Any) -> None:
+def begin_request(sender: Any, **kwargs: Any) -> None:
+    """Once for each request: no value is older than promised because a thread died or hangs."""
     from flags import runtime
 
     runtime.ensure_fresh()

@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 
-from flags import config_vars, declarations
+from flags import config_vars, declarations, runtime
 
 
 def declarations_are_sound(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """flags.E001: the flags YAML file is refused; one error for each problem in it."""
     try:
-        declarations.load(settings.FEATURE_FLAGS_FILE)
+        declarations.load(runtime.flags_file())
     except declarations.DeclarationsError as error:
         return [
             Error(
@@ -27,7 +26,7 @@ def declarations_are_sound(app_configs: Any = None, **kwargs: Any) -> list[Check
 def config_vars_are_understood(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """flags.W001: a FLAG_* variable of a declared flag is ignored because of its value."""
     try:
-        declared = declarations.load(settings.FEATURE_FLAGS_FILE)
+        declared = declarations.load(runtime.flags_file())
     except declarations.DeclarationsError:
         return []
     return [

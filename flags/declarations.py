@@ -13,6 +13,8 @@ import yaml
 from flags.config_vars import SWITCH, name_of
 from flags.plain_yaml import TAG, PlainYaml, Problem
 
+SHIPPED = Path(__file__).with_name("feature_flags.yaml")
+"""The console's own flags file, as of this release."""
 MAX_KEY_LENGTH = 100
 MAX_SOAK_HOURS = 24 * 365
 DEFAULT_SOAK_HOURS = 24.0

@@ -1,12 +1,14 @@
 """Who may do what with flags (runbook section 5; the table in DESIGN, Roles)."""
 
-from accounts.policy import has_fresh_proof
+from accounts.policy import check_fresh_proof, has_fresh_proof
+from accounts.refusals import NotPermitted
 from audit.actor import Actor, Channel
 from flags.declarations import Risk
 from flags.refusals import ElevationRequired, RoleForbidden
 
 VIEW = "flags.view_declaredflag"
 ACKNOWLEDGE = "flags.acknowledge_breakglass"
+MANAGE_TOKENS = "flags.manage_service_tokens"
 _MINIMUM_ROLE = {Risk.LOW: "ops", Risk.MEDIUM: "superadmin", Risk.HIGH: "superadmin"}
 
 
@@ -49,3 +51,25 @@ _HOW_TO_PROVE = {
     True: "Flags of high risk need elevation: nothing was changed. Add --as NAME --totp, "
     "or in an emergency --as NAME --break-glass --incident ID.",
 }
+
+
+def check_may_manage_tokens(actor: Actor) -> None:
+    """Raises NotPermitted where the actor may not make or revoke service tokens, elevation aside.
+
+    Without a user only the command line may, as for flips.
+    """
+    if actor.user is None:
+        may = actor.channel is Channel.CLI
+    else:
+        may = actor.user.is_active and actor.user.has_perm(MANAGE_TOKENS)
+    if not may:
+        raise NotPermitted(
+            f"Only a superadmin may make or revoke service tokens: {actor.label} may not."
+        )
+
+
+def check_proof_for_tokens(actor: Actor) -> None:
+    """Raises ProofNeeded without elevation, on the console: whoever has the shell makes operators
+    and their devices without a proof, so one would keep nobody from a token there."""
+    if actor.channel is not Channel.CLI:
+        check_fresh_proof(actor)

@@ -28,6 +28,8 @@ class RowSource:
 
     hint_seconds: float | None = None
     """How often `hinted` is worth a call; None: only when there is something to read at `fileno`"""
+    age: float = 0.0
+    """How old the values of the last load were already, in seconds: where others read them first"""
 
     def load(self) -> Mapping[str, bool]:
         """All values, by key, within LOAD_SECONDS. Raises anything when it cannot."""
@@ -36,6 +38,11 @@ class RowSource:
     def fresh(self) -> "RowSource":
         """The same values over a connection of its own, while another thread hangs in this one."""
         raise NotImplementedError
+
+    def pause(self, interval: float, failures: int) -> float:
+        """Seconds until the next load, where `interval` is asked for and the last `failures` loads
+        failed, one after the other."""
+        return min(RETRY_SECONDS, interval) if failures else interval
 
     def fileno(self) -> int | None:
         """A socket where hints arrive."""
@@ -56,8 +63,8 @@ class RowSource:
 class Refresher:
     """A thread that calls `refresh(self)` again and again until it is told to end.
 
-    `refresh` loads from `source` and says whether that went well; where not, it is tried again
-    after RETRY_SECONDS. `interval` is the time between two loads without a hint, in seconds.
+    `refresh` loads from `source` and says whether that went well. `interval` is the time between
+    two loads without a hint, in seconds, of which the source makes its own (`pause`).
     """
 
     def __init__(
@@ -71,6 +78,7 @@ class Refresher:
         self.due = self.started + LOAD_SECONDS + GRACE_SECONDS
         self._refresh = refresh
         self._interval = interval
+        self._failures = 0
         self._bell = Bell()
         self._thread = threading.Thread(target=self._run, name="flags", daemon=True)
 
@@ -121,10 +129,12 @@ class Refresher:
         while not self.is_ended:
             began = time.monotonic()
             self.due = began + LOAD_SECONDS + GRACE_SECONDS
-            went_well = self._refresh(self)
-            if not went_well:
+            if self._refresh(self):
+                self._failures = 0
+            else:
+                self._failures += 1
                 _let_go(self.source)
-            seconds = self._interval if went_well else min(RETRY_SECONDS, self._interval)
+            seconds = self.source.pause(self._interval, self._failures)
             self._wait(time.monotonic() + seconds, began)
 
     def _wait(self, until: float, began: float) -> None:

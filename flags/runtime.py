@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flags.declarations import Declarations
+    from flags.layers import Resolution
     from flags.refresher import RowSource
     from flags.store import Store
 
@@ -34,14 +35,35 @@ overridden: Callable[[str], bool | None] | None = None
 puts one here."""
 
 
+explained: Callable[[str], "Resolution | None"] | None = None
+"""The same for `flags.explain()`."""
+
+
+def explain(key: str) -> "Resolution":
+    """What `flags.explain()` answers. Raises UndeclaredFlag."""
+    if explained is not None and (known := explained(key)) is not None:
+        return known
+    return store().explain(key)
+
+
 def declared() -> "Declarations":
     """This deployment's declarations, read once: a process that serves keeps its good ones.
 
     Raises DeclarationsError while the file is bad.
     """
+    return _load(flags_file())
+
+
+def flags_file() -> "Path":
+    """The flags YAML file: FEATURE_FLAGS_FILE; without that setting, which the console always has,
+    the one that came with this package."""
+    from pathlib import Path
+
     from django.conf import settings
 
-    return _load(settings.FEATURE_FLAGS_FILE)
+    from flags.declarations import SHIPPED
+
+    return Path(getattr(settings, "FEATURE_FLAGS_FILE", SHIPPED))
 
 
 @functools.cache
@@ -120,6 +142,11 @@ def _build_store() -> "Store":
 
     from flags.store import Store
 
+    if getattr(settings, "FLAGS_URL", ""):
+        # A project that is not the console.
+        from flags.reader.source import store_of
+
+        return store_of(declared())
     return Store(
         settings.CONSOLE_ENV,
         declared(),

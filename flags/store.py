@@ -9,7 +9,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flags import config_vars
@@ -63,6 +63,10 @@ class Store:
         # By the clock that a fork does not set back: the rows outlive one, too.
         self._loaded_at: float | None = None
         self._undeclared: set[str] = set()
+        self.heard: Callable[[bool, list[str]], None] | None = None
+        """Called after each load, in the refresher's thread: whether it went well, and the keys
+        whose value is another one than before."""
+        self._is_retired = False
         self._values = Values(self.read)
         self._reset()
         self.is_on = self._values.__getitem__
@@ -120,14 +124,28 @@ class Store:
         if not fresh:
             logger.warning("flags of %s were not read again within %.1f s", self.env, timeout)
 
-    def begin(self) -> None:
-        """Start the refresher, if there is none, and do not wait for it.
+    @property
+    def source(self) -> RowSource | None:
+        """Where its rows come from; None: config vars and YAML alone answer."""
+        return self._source
 
-        For processes that may be asked for last known values before they asked for a flag. Never
-        before a fork: threads stay in the parent.
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last load failed."""
+        return self._is_failing
+
+    def begin(self) -> None:
+        """Start the refresher, if there is none, or replace one that missed its deadline, and do
+        not wait for it.
+
+        For processes that may be asked for last known values before they asked for a flag, and for
+        event loops. Never before a fork: threads stay in the parent.
         """
-        with self._changed:
-            self._have_refresher()
+        refresher = self._refresher
+        if refresher is None or refresher.is_overdue():
+            with self._changed:
+                self._is_retired = False
+                self._have_refresher()
 
     def ensure_fresh(self) -> None:
         """Replace a refresher that missed its deadline, dead or hung, and wait for the first word
@@ -140,11 +158,6 @@ class Store:
         if refresher is None or (refresher.has_reported and not refresher.is_overdue()):
             return
         with self._changed:
-            # Another thread may have done it meanwhile.
-            if self._refresher is refresher and refresher.is_overdue():
-                logger.error("the refresher of the flags of %s hangs: another begins", self.env)
-                refresher.end(join=False)
-                self._refresher, self._source = None, refresher.source.fresh()
             self._have_refresher()
             self._await_first_word()
 
@@ -163,33 +176,49 @@ class Store:
             refresher.end(join=True)
         self._reset()
 
+    def retire(self) -> None:
+        """Have the refresher end, and wait for nothing. What is known stays the answer until
+        somebody calls `begin()`."""
+        with self._changed:
+            refresher, self._refresher, self._is_retired = self._refresher, None, True
+            if refresher is not None:
+                refresher.end(join=False)
+                # The old one may be in the middle of a load.
+                self._source = refresher.source.fresh()
+            if not self._table:
+                self._publish(self._rows, by=None)
+
     # --- the first read ------------------------------------------------------
 
     def _first_read(self, key: str) -> Resolution:
         """Wait for the first load, but not for long."""
-        if self._source is None:
-            self._publish({}, by=None)
-            return self._table[key]
         with self._changed:
+            if self._source is None or self._is_retired:
+                self._publish(self._rows, by=self._refresher)
+                return self._table[key]
             if not self._have_refresher():
                 return self._last_known()[key]
             self._changed.wait_for(lambda: bool(self._table), FIRST_LOAD_SECONDS)
-            if not self._table:
-                logger.warning("flags of %s did not load in time: rows unknown", self.env)
-                self._publish(self._rows, by=self._refresher)
+            self._go_without()
             return self._table[key]
 
     def _have_refresher(self) -> bool:
-        """Start one where there is none. False where no thread is to be had. Under the lock."""
-        if self._refresher is None and self._source is not None:
+        """Start one where there is none, or where it missed its deadline. False where no thread is
+        to be had. Under the lock; whoever looks without it sees the old one or the new one."""
+        refresher = self._refresher
+        if refresher is not None and refresher.is_overdue():
+            logger.error("the refresher of the flags of %s hangs: another begins", self.env)
+            refresher.end(join=False)
+            self._source, refresher = refresher.source.fresh(), None
+        if refresher is None and self._source is not None and not self._is_retired:
             refresher = Refresher(self._source, self._refresh, self._interval)
             try:
                 refresher.start()
             except RuntimeError as error:
                 logger.warning("flags of %s have no refresher yet: %s", self.env, error)
-                return False
-            self._refresher = refresher
-        return True
+                refresher = None
+        self._refresher = refresher
+        return refresher is not None
 
     def _await_first_word(self) -> None:
         """Wait until the refresher reported once, or had its time to. Under the lock."""
@@ -197,10 +226,25 @@ class Store:
         if refresher is not None:
             left = refresher.started + FIRST_LOAD_SECONDS - time.monotonic()
             self._changed.wait_for(lambda: refresher.has_reported, max(0.0, left))
+            self._go_without()
+
+    def _go_without(self) -> None:
+        """Have no read wait any more for a load that is late. Under the lock."""
+        if not self._table:
+            logger.warning("flags of %s did not load in time: rows unknown", self.env)
+            self._publish(self._rows, by=self._refresher)
 
     # --- the refresher -------------------------------------------------------
 
     def _refresh(self, by: Refresher) -> bool:
+        """Load, publish what came, and tell who listens."""
+        before = self._table
+        went_well = self._take(by)
+        if self.heard is not None and by is self._refresher:
+            self.heard(went_well, _differing(before, self._table))
+        return went_well
+
+    def _take(self, by: Refresher) -> bool:
         """Load, and publish what came. Where nothing comes, the last known rows stay."""
         ticket = self._asked
         try:
@@ -214,7 +258,7 @@ class Store:
             self._publish(self._rows, by=by)
             return False
         if self._is_failing:
-            logger.info("flags of %s are read from the database again", self.env)
+            logger.info("flags of %s are read again", self.env)
         self._is_failing = False
         return True
 
@@ -232,7 +276,7 @@ class Store:
             self._rows, self._said, self._table = rows, said, table
             self._values.fill({key: known.value for key, known in table.items()})
             if answered is not None:
-                self._loaded_at = time.monotonic()
+                self._loaded_at = time.monotonic() - (by.source.age if by is not None else 0.0)
                 self._answered = max(self._answered, answered)
             if by is not None:
                 by.has_reported = True
@@ -255,6 +299,13 @@ class Store:
         elif self._source is not None:
             self._source.abandon()
         self._reset()
+
+
+def _differing(before: Mapping[str, Resolution], after: Mapping[str, Resolution]) -> list[str]:
+    """The keys whose value is another one, or was none."""
+    if before is after:
+        return []
+    return [key for key in after if key not in before or before[key].value is not after[key].value]
 
 
 _stores: "weakref.WeakSet[Store]" = weakref.WeakSet()

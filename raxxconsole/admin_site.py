@@ -55,6 +55,7 @@ class ConsoleAdminSite(admin.AdminSite):
         from audit.models import AuditEntry
         from flags import flip_views, reconcile_views, views
         from flags.heroku.views import config_vars
+        from flags.ofrep.pages import revoke_service_token, service_tokens
         from raxxconsole.views import choose_environment
 
         any_operator = operator_view(methods=("GET",), permission=None)
@@ -74,6 +75,10 @@ class ConsoleAdminSite(admin.AdminSite):
                 "flags/<str:key>/reconcile", reconcile_views.reconcile_flag, name="reconcile_flag"
             ),
             path("config-vars", config_vars, name="config_vars"),
+            path("service-tokens", service_tokens, name="service_tokens"),
+            path(
+                "service-tokens/<int:pk>/revoke", revoke_service_token, name="revoke_service_token"
+            ),
             *promotions.urls.urlpatterns,
             path(
                 "break-glass/<int:pk>/acknowledge",

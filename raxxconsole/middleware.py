@@ -19,6 +19,7 @@ from accounts.http import ConsoleRequest, client_address, console_actor
 from audit.commits import noting_acts
 from audit.deadline import slow_answers_within
 from audit.failures import Failure, failure_of, let_go
+from flags.ofrep.middleware import PREFIX as _OFREP
 from raxxconsole import logs, outage, outage_page, outage_pass
 from raxxconsole.views import ACTIVE_ENV
 
@@ -98,6 +99,8 @@ class OperatorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: ConsoleRequest) -> HttpResponse:
+        if request.path_info.startswith(_OFREP):
+            return self.get_response(request)
         if "%00" in request.META.get("QUERY_STRING", ""):
             # PostgreSQL takes no NUL in a text: the page without such a query.
             # A path that begins with two slashes would name another host.

@@ -10,7 +10,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from flags import config_vars
-from raxxconsole import environment, logs
+from raxxconsole import databases, environment, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
@@ -67,6 +67,10 @@ PROMOTION_EXPIRY_HOURS = environment.read_number(
 PROMOTION_FOUR_EYES = environment.read_choice(
     "PROMOTION_FOUR_EYES", ("off", "high", "all"), default="off"
 )
+# Of each service token, and of each process (docs/architecture/ofrep.md).
+OFREP_REQUESTS_PER_MINUTE = environment.read_number(
+    "OFREP_REQUESTS_PER_MINUTE", default=600, low=0, high=100_000, unit="requests"
+)
 RELEASE = environment.read_text("HEROKU_RELEASE_VERSION", default="-")[:64]
 # Which app this is. A dyno that was not told (no dyno metadata) has a host name of its own at each
 # start, which would be a new app each time.
@@ -104,6 +108,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "raxxconsole.middleware.request_id",
+    "flags.ofrep.middleware.speaks_json",
     "raxxconsole.middleware.response_headers",
     "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -141,29 +146,10 @@ TEMPLATES = [
 ]
 
 DATABASES = {
-    "default": environment.read_database("DATABASE_URL", default=f"sqlite:///{BASE_DIR}/db.sqlite3")
+    "default": databases.configured(
+        environment.read_database("DATABASE_URL", default=f"sqlite:///{BASE_DIR}/db.sqlite3")
+    )
 }
-_database = DATABASES["default"]
-_database.setdefault("OPTIONS", {})
-if _database["ENGINE"] == "django.db.backends.sqlite3":
-    # DEFERRED gave 99.9 % "database is locked" with eight writers, IMMEDIATE none.
-    _database["OPTIONS"] |= {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-    }
-else:
-    _database["CONN_MAX_AGE"] = 60
-    _database["CONN_HEALTH_CHECKS"] = True
-    # A server that is gone without a word must not hold a web thread for ever.
-    _database["OPTIONS"] = {
-        "connect_timeout": 5,
-        "tcp_user_timeout": 10_000,
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 2,
-        **_database["OPTIONS"],
-    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"

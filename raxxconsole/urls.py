@@ -1,5 +1,5 @@
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from raxxconsole import health
@@ -8,6 +8,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("ofrep/", include("flags.ofrep.urls")),
     path("console", RedirectView.as_view(pattern_name="admin:index")),
     path("console/", admin.site.urls),
 ]

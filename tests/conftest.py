@@ -11,6 +11,9 @@ from accounts.roles import Role
 from audit import triggers
 from audit.actor import Actor, Channel
 from flags import runtime
+from flags.ofrep import process
+from flags.ofrep.limits import Buckets
+from flags.ofrep.live import LiveTokens
 from flags.sync import sync_flags
 from flags.testing import inline_store
 
@@ -38,6 +41,13 @@ def _flush_may_empty_the_log():
 def _inline_store():
     with inline_store():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _fresh_ofrep(monkeypatch):
+    """What a process knows of tokens and of those who ask is another one's for each test."""
+    for name, kept in (("live_tokens", LiveTokens), ("uses", Buckets), ("refusals", Buckets)):
+        monkeypatch.setattr(process, name, kept())
 
 
 def make_user(name: str, role: Role | None = None, **fields) -> User:

@@ -16,7 +16,7 @@ from accounts.models import OperatorSession, RecoveryCode, User
 from accounts.roles import Role
 from audit.models import AuditEntry
 from flags.errors import UndeclaredFlag
-from flags.models import BreakGlass, FeatureFlag
+from flags.models import BreakGlass, FeatureFlag, ServiceToken
 from flags.state import read_state
 from promotions.models import Promotion
 from tests.codes import elevated_client
@@ -113,6 +113,7 @@ def everything() -> dict[str, list]:
         AuditEntry: (),
         BreakGlass: (),
         Promotion: (),
+        ServiceToken: (),
         User: ("pk", "password", "is_active", "groups"),
         RecoveryCode: (),
         TOTPDevice: ("pk", "user", "key", "confirmed", "last_t"),
@@ -127,13 +128,14 @@ def everything() -> dict[str, list]:
 
 @contextmanager
 def nothing_written() -> Iterator[None]:
-    """No flag and no audit row; no device, code or break-glass note that there was is touched."""
+    """No flag and no audit row; no device, code, break-glass note or token that there was is
+    touched."""
     before = everything()
     yield
     now = everything()
     for name in ("FeatureFlag", "AuditEntry", "Promotion"):
         assert now[name] == before[name]
-    for name in ("TOTPDevice", "RecoveryCode", "BreakGlass"):
+    for name in ("TOTPDevice", "RecoveryCode", "BreakGlass", "ServiceToken"):
         assert [row for row in before[name] if row not in now[name]] == []
 
 

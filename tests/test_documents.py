@@ -9,7 +9,9 @@ from django.core.management import call_command, get_commands
 
 from raxxconsole.settings import BASE_DIR
 
-PAGES = sorted([*BASE_DIR.glob("*.md"), *BASE_DIR.glob("docs/**/*.md")])
+PAGES = sorted(
+    [*BASE_DIR.glob("*.md"), *BASE_DIR.glob("docs/**/*.md"), *BASE_DIR.glob("examples/**/*.md")]
+)
 DEPRECATION = BASE_DIR / "docs/ops/feature-flags-heroku-deprecation.md"
 _LINK = re.compile(r"\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 _COMMAND = re.compile(r"manage\.py ([a-z_]+)")

@@ -22,6 +22,7 @@ READ = [
 READ += ["CONSOLE_ENV", "CONSOLE_ENVIRONMENTS", "FEATURE_FLAGS_FILE", "HEROKU_RELEASE_VERSION"]
 READ += ["FLAG_CONSOLE_FEATURE_FLAGS_DB", "FLAGS_TTL_SECONDS", "FLAGS_PUSH"]
 READ += ["HEROKU_APP_NAME", "HEROKU_APPS", "DYNO"]
+READ += ["OFREP_REQUESTS_PER_MINUTE"]
 READ += ["PROMOTION_EXPIRY_HOURS", "PROMOTION_FOUR_EYES"]
 PRODUCTION = {"SECRET_KEY": "x" * 50, "AUDIT_SIGNING_KEY": "y" * 50, "CONSOLE_ENV": "prod"}
 NO_BOOLEAN = ["", " ", "ture", "2", "enabled", "y", "None"]
@@ -52,6 +53,7 @@ def start(monkeypatch):
     + [("CONSOLE_ENVIRONMENTS", "staging")]
     + [("FLAGS_TTL_SECONDS", t) for t in ("", "30s", "0", "-1", "31", "nan", "inf", "1e9", "ten")]
     + [("PROMOTION_EXPIRY_HOURS", t) for t in ("", "7d", "0", "-1", "0.5", "8761", "nan", "inf")]
+    + [("OFREP_REQUESTS_PER_MINUTE", t) for t in ("", "-1", "100001", "ten", "nan", "600/min")]
     + [("PROMOTION_FOUR_EYES", t) for t in ("on", "1", "High", "medium", "high,all")]
     + [(name, text) for name in ("SECRET_KEY", "AUDIT_SIGNING_KEY") for text in ("", "  ")],
 )

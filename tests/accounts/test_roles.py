@@ -26,6 +26,7 @@ GIVEN = {
         "flags.flip_medium",
         "flags.flip_high",
         "flags.acknowledge_breakglass",
+        "flags.manage_service_tokens",
         "promotions.view_promotion",
         *(f"promotions.{verb}_promotion" for verb in ("mark", "approve", "promote", "reject")),
     },

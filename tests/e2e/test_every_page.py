@@ -21,6 +21,7 @@ NO_PAGES = {
     *("console/flags/<str:key>/reconcile", "console/jsi18n/", "healthz", "readyz"),
     "console/break-glass/<int:pk>/acknowledge",
     "console/flags/<str:key>/mark-promote",
+    *("ofrep/", "ofrep/v1/evaluate/flags"),
     *(f"console/promotions/<int:pk>/{verb}" for verb in ("approve", "promote", "reject")),
 }
 QUERIES = {"console/flags/<str:key>/offer": "?to=on&env=staging&seen=yaml::0"}
@@ -56,6 +57,10 @@ def test_there_are_as_many_pages_as_there_should_be():
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_breaks_the_policy(visit, console, scheme, elevated):
     entered(console, "checkout_express")  # the promotion 1, with all of its steps open
+    console.query(
+        "INSERT INTO console_service_tokens (id, name, env, app, secret_hash, hint, created_at)"
+        " VALUES (1, 'reads', 'staging', 'raptor', 'hash', 'hint', CURRENT_TIMESTAMP)"
+    )
     page = visit.context(color_scheme=scheme).new_page()
     page.goto(FLAGS)
     sign_in(page)

@@ -10,6 +10,7 @@ from tests.processes.server import ROOT
 
 PLAIN = ["flags", "flags.declarations", "flags.config_vars", "flags.layers", "flags.errors"]
 PLAIN += ["flags.store", "flags.sources", "flags.refresher", "flags.values", "flags.runtime"]
+PLAIN += ["flags.client"]
 
 
 def _python(source: str) -> str:

@@ -113,12 +113,14 @@ def wait_until_it_answers(
 
 
 @contextmanager
-def web_server(*, workers: int = 2, certificate: Path | None = None, **extra: str) -> Iterator[str]:
+def web_server(
+    *, workers: int = 2, certificate: Path | None = None, port: int | None = None, **extra: str
+) -> Iterator[str]:
     """gunicorn as the Procfile starts it, on loopback. Yields the base URL.
 
     With a certificate (a PEM file with its key) it speaks TLS, as Heroku's router does before it.
     """
-    port = free_port()
+    port = port or free_port()
     tls = []
     if certificate:
         # A browser connects ahead of need, and gunicorn keeps a thread for each such connection.

@@ -15,6 +15,7 @@ ACCOUNT, ENROL, PASSWORDS = (
     "/console/password_change/",
 )
 BOB = "/console/users/the-ops"
+TOKENS = "/console/service-tokens"
 OFFER = f"{FLAGS}/{HIGH}/offer?to=on&env=staging&seen=yaml%3A%3A0"
 PAGES = (
     "/console/",
@@ -25,12 +26,14 @@ PAGES = (
     "/console/promotions",
     "/console/config-vars",
     "/console/users",
+    TOKENS,
     ACCOUNT,
 )
 # Addresses that take a POST, and the page that whoever is signed out is brought to.
 POSTS = {
     **dict.fromkeys(("/console/env", "/console/logout", "/console/elevate/drop"), "/console/"),
-    **{page: page for page in (FLAGS, ELEVATE, ENROL, PASSWORDS)},
+    **{page: page for page in (FLAGS, ELEVATE, ENROL, PASSWORDS, TOKENS)},
+    f"{TOKENS}/1/revoke": TOKENS,
     **dict.fromkeys(
         (flip_url(), f"{FLAGS}/{LOW}/reconcile", "/console/break-glass/1/acknowledge"), FLAGS
     ),

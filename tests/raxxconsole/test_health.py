@@ -20,7 +20,7 @@ def _nothing_looked_at_yet(monkeypatch):
 
 
 def unapplied_migration(settings, monkeypatch):
-    MigrationRecorder(connection).record_unapplied("flags", "0003_config_vars")
+    MigrationRecorder(connection).record_unapplied("flags", "0004_service_tokens")
 
 
 def trigger_off(settings, monkeypatch):
@@ -35,7 +35,7 @@ def bad_yaml(settings, monkeypatch):
 BREAKAGES = pytest.mark.parametrize(
     ("breakage", "name", "cause"),
     [
-        (unapplied_migration, "migrations", "flags.0003_config_vars"),
+        (unapplied_migration, "migrations", "flags.0004_service_tokens"),
         (trigger_off, "triggers", "console_audit_log_no_update"),
         (bad_yaml, "yaml", "no-such-file"),
     ],

@@ -15,8 +15,10 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.models import User
 from accounts.roles import Role
+from audit.cli import shell_actor
 from flags import runtime
 from flags.models import BreakGlass, DeclaredFlag
+from flags.ofrep.tokens import create
 from flags.sync import sync_flags
 from promotions.marking import mark
 from tests.codes import code_of, enrolled, wrong_code
@@ -89,7 +91,9 @@ def prepare(who: str) -> Visit:
         flag_key=HIGH, env="staging", value=True, claimed_by=erin, incident="I-1",
         change_id=uuid.uuid4(), at=timezone.now(),
     )  # fmt: skip
+    token, _ = create("there", "staging", "raptor", actor=shell_actor())
     known = {
+        "token": token.pk,
         "me": user.get_username(),
         "device": enrolled(user).pk,
         "erins_device": enrolled(erin).pk,

@@ -56,7 +56,7 @@ def test_a_prepared_install_passes_with_evidence_for_each_item(prepared):
     removed = AuditEntry.objects.filter(action="console.config_var.removed")
     assert (entries.count(), removed.count()) == (2, 2)
     for line in (
-        "pass: flags.0003_config_vars applied 20",
+        "pass: flags.0004_service_tokens applied 20",
         "pass: FLAG_CONSOLE_FEATURE_FLAGS_DB of raxx-console-prod (prod) is 1, reported 20",
         f"pass: {VAR} of raxx-console-staging in staging: row ",
         *(f"{KEY} in {entry.payload['env']}: audit row {entry.pk}, 20" for entry in entries),
@@ -122,7 +122,7 @@ def test_each_item_that_does_not_pass_has_a_command_or_a_sentence_for_it(db):
 
 
 def _migration(settings, tmp_path):
-    MigrationRecorder.Migration.objects.filter(app="flags", name="0003_config_vars").delete()
+    MigrationRecorder.Migration.objects.filter(app="flags", name="0004_service_tokens").delete()
 
 
 def _switch_of_prod(settings, tmp_path):
@@ -175,7 +175,7 @@ def _removal_that_the_log_does_not_know(settings, tmp_path):
 
 
 UNDOINGS = [
-    (_migration, 1, FAIL, "flags.0003_config_vars is not applied"),
+    (_migration, 1, FAIL, "flags.0004_service_tokens is not applied"),
     (_switch_of_prod, 2, FAIL, "heroku config:set FLAG_CONSOLE_FEATURE_FLAGS_DB=1 --app"),
     (_switch_of_staging, 2, FAIL, "of raxx-console-staging (staging) is not 1"),
     (_switch_of_this_process, 2, FAIL, "of raxx-console-staging (staging) is not 1"),

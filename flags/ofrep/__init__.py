@@ -1,0 +1,1 @@
+"""Flags for services elsewhere, over HTTP (docs/architecture/ofrep.md)."""

@@ -1,0 +1,156 @@
+"""The live tokens as this process knows them: no query for a request."""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.db import Error as DBError
+from django.db import connection
+from django.utils import timezone
+
+from audit.deadline import answers_within
+from audit.failures import let_go
+from flags.models import ServiceToken
+
+logger = logging.getLogger(__name__)
+
+FRESH_SECONDS = 1.0
+"""What is known is used without a look at the table for so long."""
+WAITED_FOR_SECONDS = 2.0
+"""Older than that, a request waits for the look that another thread has begun."""
+UNKNOWN_SECONDS = 0.3
+"""For a token that is not known the table is looked at again after so long."""
+GOOD_SECONDS = 3600.0
+"""So long what is known is good while the database is away."""
+LOOK_SECONDS = 1.0
+"""A look, and waiting for one, is over after so long."""
+RETRY_SECONDS = 3.0
+"""After a look that failed there is none for so long: of a silent database each costs a wait."""
+NOTE_SECONDS = 60.0
+"""How often the use of a token is noted, by each process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A token that is not revoked."""
+
+    pk: int
+    name: str
+    env: str
+
+
+class TokensUnknown(Exception):
+    """Nothing was read of the table since the process began, or not for GOOD_SECONDS."""
+
+
+def read_table() -> Mapping[str, Live]:
+    """The live tokens of all environments, by the hash of their secret. Raises a database error."""
+    with _impatient(LOOK_SECONDS):
+        rows = ServiceToken.objects.filter(revoked_at=None)
+        found = rows.values_list("secret_hash", "pk", "name", "env")
+        return {secret_hash: Live(pk, name, env) for secret_hash, pk, name, env in found}
+
+
+def write_use(pk: int) -> None:
+    """Note that the token is in use. Raises a database error."""
+    with _impatient(LOOK_SECONDS / 2):
+        ServiceToken.objects.filter(pk=pk).update(last_used_at=timezone.now())
+
+
+class LiveTokens:
+    """Looks at the table at most once in FRESH_SECONDS, in the thread of a request that finds it
+    older than that; the others go on with what is known. Seconds are monotonic."""
+
+    def __init__(
+        self,
+        read: Callable[[], Mapping[str, Live]] = read_table,
+        note: Callable[[int], None] = write_use,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read, self._note, self._clock = read, note, clock
+        self._tokens: Mapping[str, Live] = {}
+        self._read_at = self._failed_at = -math.inf
+        self._noted: dict[int, float] = {}
+        self._looking = threading.Lock()
+
+    def find(self, secret_hash: str) -> Live | None:
+        """The live token of that hash; None: there is none. Raises TokensUnknown."""
+        now = self._clock()
+        age = now - self._read_at
+        if age > FRESH_SECONDS:
+            self._look(now, waits=age > WAITED_FOR_SECONDS)
+        found = self._tokens.get(secret_hash)
+        if found is None:
+            now = self._clock()
+            if now - self._read_at > UNKNOWN_SECONDS:
+                self._look(now, waits=True)
+                found = self._tokens.get(secret_hash)
+        if now - self._read_at > GOOD_SECONDS:
+            raise TokensUnknown
+        return found
+
+    def note_use(self, token: Live) -> None:
+        """Note in the table that the token is in use: once in NOTE_SECONDS, and only while the
+        database answers. Never raises because of it."""
+        now = self._clock()
+        is_due = now - self._noted.get(token.pk, -math.inf) >= NOTE_SECONDS
+        if not is_due or now - self._read_at > WAITED_FOR_SECONDS:
+            return
+        self._noted[token.pk] = now
+        try:
+            self._note(token.pk)
+        except DBError as error:
+            let_go()
+            logger.info("the use of token %s was not noted: %s", token.name, error)
+
+    def look_again(self) -> None:
+        """Have the next request look at the table: it was just changed."""
+        self._read_at = min(self._read_at, self._clock() - WAITED_FOR_SECONDS)
+        self._failed_at = -math.inf
+
+    def after_fork(self) -> None:
+        """In the child: a thread that stayed in the parent may hold the lock."""
+        self._looking = threading.Lock()
+
+    def _look(self, since: float, *, waits: bool) -> None:
+        """Read the table, unless another thread has since then, or a look failed lately."""
+        if since - self._failed_at < RETRY_SECONDS:
+            return
+        if not self._looking.acquire(timeout=LOOK_SECONDS if waits else 0):
+            return
+        try:
+            if self._read_at >= since or self._failed_at >= since:
+                return
+            began = self._clock()
+            try:
+                tokens = self._read()
+            except DBError as error:
+                let_go()
+                if self._failed_at < self._read_at or self._failed_at == -math.inf:
+                    logger.warning("service tokens cannot be looked at: %s", error)
+                self._failed_at = self._clock()
+            else:
+                self._tokens, self._read_at = tokens, began
+        finally:
+            self._looking.release()
+
+
+@contextmanager
+def _impatient(seconds: float) -> Iterator[None]:
+    """Have no wait for the database in this block be longer than that, of either kind."""
+    with answers_within(seconds):
+        if connection.vendor != "sqlite":
+            yield
+            return
+        # A writer elsewhere may hold the file for as long as the connection's own patience.
+        with connection.cursor() as cursor:
+            [[patience]] = cursor.execute("PRAGMA busy_timeout").fetchall()
+            cursor.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+            try:
+                yield
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout = {int(patience)}")

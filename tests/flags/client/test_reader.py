@@ -1,0 +1,93 @@
+"""`flags.is_on()` in a Django project that is not the console, and has no database."""
+
+import pytest
+
+from tests.flags.client.fake_console import TOKEN, console
+from tests.processes.server import program
+
+_PROJECT = """
+import sys
+import django
+from django.conf import settings
+from django.http import JsonResponse
+from django.urls import path
+
+def view(request):
+    return JsonResponse({"on": flags.is_on("console_billing")})
+
+urlpatterns = [path("", view)]
+settings.configure(
+    ROOT_URLCONF="__main__",
+    ALLOWED_HOSTS=["testserver"],
+    INSTALLED_APPS=["flags.reader"],
+    FLAGS_URL=sys.argv[1],
+    FLAGS_TOKEN=sys.argv[2],
+    FLAGS_TTL_SECONDS=float(sys.argv[3]) if sys.argv[3:] else 0.3,
+    SECRET_KEY="x",
+)
+django.setup()
+import flags
+from django.apps import apps
+from django.core.checks import run_checks
+from django.test import Client
+"""
+
+
+def _run(source: str, *arguments: str) -> list[str]:
+    with program(_PROJECT + source, *arguments, DJANGO_SETTINGS_MODULE="") as process:
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    return out.splitlines()
+
+
+@pytest.fixture
+def server():
+    with console() as running:
+        running.says(console_billing=True)
+        yield running
+
+
+def test_it_is_fed_over_http_and_drags_in_no_model_no_database_and_no_other_room(server):
+    source = """
+print(Client().get("/").json(), flags.explain("console_billing").layers)
+foreign = ("audit", "accounts", "promotions", "raxxconsole", "psycopg2")
+print([name for name in sys.modules if name.split(".")[0] in foreign or name == "flags.models"])
+print(apps.get_models(), run_checks())
+"""
+    assert _run(source, server.url, TOKEN) == [
+        "{'on': True} {'db': True, 'env': None, 'yaml': False}",
+        "[]",
+        "[] []",
+    ]
+
+
+def test_each_request_sees_to_it_that_values_are_fresh(server):
+    source = """
+from flags import runtime
+Client().get("/")
+first = runtime.store()._refresher
+first.due = 0.0
+Client().get("/")
+print(first is not runtime.store()._refresher, first.is_ended)
+"""
+    assert _run(source, server.url, TOKEN) == ["True True"]
+
+
+@pytest.mark.parametrize(
+    ("url", "token", "ttl"),
+    [
+        ("http://console.example.com", TOKEN, "0.3"),
+        ("http://127.0.0.1:9", "", "0.3"),
+        ("http://127.0.0.1:9", TOKEN, "31"),
+    ],
+)
+def test_a_console_that_cannot_be_asked_is_found_by_a_check(url, token, ttl):
+    source = """
+[found] = run_checks()
+print(found.id, sys.argv[2] == "" or sys.argv[2] not in str(found))
+try:
+    flags.is_on("console_billing")
+except Exception as error:
+    print(type(error).__name__)
+"""
+    assert _run(source, url, token, ttl) == ["flags.E010 True", "ImproperlyConfigured"]
