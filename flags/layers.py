@@ -1,7 +1,22 @@
 """The layers of a flag's value: db, then env, then yaml (runbook section 1). Plain Python."""
 
-from dataclasses import dataclass
+from collections import namedtuple
 from enum import StrEnum
+
+# A dataclass, and `typing` too, would cost whoever imports `flags` more than all else of it.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+
+    class _Fields(NamedTuple):
+        value: bool
+        source: "Source"
+        db: bool | None
+        env: bool | None
+        yaml: bool
+
+else:
+    _Fields = namedtuple("_Fields", ("value", "source", "db", "env", "yaml"))
 
 
 def word(value: bool) -> str:
@@ -24,18 +39,13 @@ class NoLayer(StrEnum):
     """A test said so (`flags.testing.override_flag`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(_Fields):
     """A flag's value, the layer it came from, and what every layer said (None: no answer).
 
     In a test that overrides the flag `source` is `NoLayer.OVERRIDE`.
     """
 
-    value: bool
-    source: Source
-    db: bool | None
-    env: bool | None
-    yaml: bool
+    __slots__ = ()
 
     @property
     def layers(self) -> dict[str, bool | None]:

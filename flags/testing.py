@@ -162,7 +162,7 @@ class InlineStore(Store):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._values.keep_out(self._declarations)
+        self._table.values.keep_out(self._declarations)
 
     def fill(self, values: Values | None) -> None:
         """It fills no table: every read of one is a miss, and comes here."""
@@ -179,8 +179,10 @@ class InlineStore(Store):
         """There is no thread to start."""
 
     def _load(self) -> None:
-        rows = self._source.load() if self._source else {}
-        self._publish(rows, by=None, answered=0 if self._source else None)
+        if self.source:
+            self._keeper.publish(self.source.load(), by=None, age=0.0)
+        else:
+            self._keeper.publish_last_known(None)
 
 
 @contextmanager

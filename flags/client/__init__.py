@@ -105,7 +105,7 @@ class FlagClient:
         self._store = Store(
             self._address.origin, self.declarations, source, ttl=max_age, strict=strict
         )
-        self._store.heard = self._tell
+        self._store.listen(self._tell)
         # The dictionary's own method: no code of ours runs for a key that it holds.
         self.is_on = self._store.is_on  # type: ignore[method-assign]
 

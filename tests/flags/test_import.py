@@ -9,7 +9,15 @@ import pytest
 from tests.processes.server import ROOT
 
 PLAIN = ["flags", "flags.declarations", "flags.config_vars", "flags.layers", "flags.errors"]
-PLAIN += ["flags.store", "flags.sources", "flags.refresher", "flags.values", "flags.runtime"]
+PLAIN += [
+    "flags.store",
+    "flags.keeper",
+    "flags.table",
+    "flags.sources",
+    "flags.refresher",
+    "flags.values",
+    "flags.runtime",
+]
 PLAIN += ["flags.client"]
 
 

@@ -1,6 +1,5 @@
 """The order of the layers: db, then env, then yaml."""
 
-import dataclasses
 import itertools
 
 import pytest
@@ -42,5 +41,5 @@ def test_the_layers_are_called_db_env_and_yaml():
 
 
 def test_a_resolution_cannot_be_changed():
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         resolve(db=None, env=None, yaml=True).value = False  # type: ignore[misc]

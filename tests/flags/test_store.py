@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from flags import store as store_module
+from flags import keeper
 from flags.declarations import Declaration, Risk
 from flags.errors import UndeclaredFlag
 from flags.layers import Source
@@ -178,4 +178,4 @@ def test_an_undeclared_key_cannot_be_explained(open_store, strict, caplog):
 
 
 def test_the_bound_of_the_first_read_is_the_contracts():
-    assert store_module.FIRST_LOAD_SECONDS == 2.0
+    assert keeper.FIRST_LOAD_SECONDS == 2.0

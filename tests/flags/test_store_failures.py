@@ -24,7 +24,7 @@ def test_a_source_that_fails_from_the_start_leaves_env_and_yaml_to_answer(open_s
 def test_a_source_that_fails_later_leaves_the_last_known_values_until_it_is_back(
     open_store, caplog
 ):
-    caplog.set_level(logging.INFO, logger="flags.store")
+    caplog.set_level(logging.INFO, logger="flags.keeper")
     source = FakeSource(**{KEY: True})
     store = open_store(source)
     assert store.is_on(KEY)

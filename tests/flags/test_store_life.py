@@ -88,7 +88,7 @@ print(*{in_child(child) for _ in range(20)})
 
 def test_a_child_forked_while_readers_and_refreshers_are_busy_reads_too():
     done = """
-store._interval = 0.0005
+store._keeper._interval = 0.0005
 stopping = False
 def busy():
     while not stopping:

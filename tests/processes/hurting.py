@@ -33,7 +33,7 @@ def kill_the_refresher() -> int:
 
 def hang_the_refresher() -> None:
     """Let its next load never end."""
-    source: Any = runtime.store()._source
+    source: Any = runtime.store().source
     source.hinted = lambda: False
     source.load = lambda: threading.Event().wait(3600)
 

@@ -48,7 +48,7 @@ def test_the_usual_interval_leaves_room_for_the_consoles_own_delay(server):
         source = flags._store.source
         assert isinstance(source, ConsoleSource)
         # A question is asked at the latest so long after the last one, and 5 s later it is over.
-        assert flags._store._interval == 10
+        assert flags._store._keeper._interval == 10
         assert source.pause(10, 0) <= 10
 
 
@@ -164,7 +164,7 @@ def test_a_closed_client_asks_no_more_and_answers_as_before(server):
     server.says(a=True)
     with client_of(server) as flags:
         assert flags.is_on("a")
-        thread = flags._store._refresher._thread
+        thread = flags._store._keeper._refresher._thread
     thread.join(1)
     assert not thread.is_alive()
     asked = len(server.requests)
@@ -322,6 +322,6 @@ def test_a_thread_that_is_gone_is_replaced_by_the_next_request(server, monkeypat
         flags.is_on("a")
         for begin in (flags.ensure_fresh, flags.begin):
             asked = len(server.requests)
-            monkeypatch.setattr(flags._store._refresher, "due", 0.0)
+            monkeypatch.setattr(flags._store._keeper._refresher, "due", 0.0)
             begin()
             assert eventually(lambda asked=asked: len(server.requests) > asked)

@@ -65,10 +65,10 @@ def test_each_request_sees_to_it_that_values_are_fresh(server):
     source = """
 from flags import runtime
 Client().get("/")
-first = runtime.store()._refresher
+first = runtime.store()._keeper._refresher
 first.due = 0.0
 Client().get("/")
-print(first is not runtime.store()._refresher, first.is_ended)
+print(first is not runtime.store()._keeper._refresher, first.is_ended)
 """
     assert _run(source, server.url, TOKEN) == ["True True"]
 

@@ -89,7 +89,7 @@ def test_the_age_of_the_rows_is_told_and_grows_while_the_database_is_away(
     assert int(ask(secret)["X-Flags-Age"]) == 0
     rows.error = OSError("away")
     console.invalidate(timeout=0.2)
-    monkeypatch.setattr(console, "_loaded_at", console._loaded_at - 90)
+    monkeypatch.setattr(console._table, "read_at", console._table.read_at - 90)
     answer = ask(secret, LOW)
     assert answer.json()["value"] is True, "the last known value"
     assert int(answer["X-Flags-Age"]) >= 90
