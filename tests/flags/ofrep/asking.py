@@ -10,13 +10,14 @@ from django.test import Client
 from audit.cli import shell_actor
 from flags import runtime
 from flags.ofrep.tokens import create
+from flags.refresher import RowSource
 from flags.store import Store
 
 ALL = "/ofrep/v1/evaluate/flags"
 EMPTY = '{"context": {}}'
 
 
-class Rows:
+class Rows(RowSource):
     """A source of rows that has them, or fails."""
 
     def __init__(self, rows: Mapping[str, bool]) -> None:
@@ -26,12 +27,6 @@ class Rows:
         if self.error:
             raise self.error
         return self.rows
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def abandon(self) -> None:
-        """Nothing is open."""
 
 
 @contextmanager
