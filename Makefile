@@ -3,6 +3,8 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
+# The libraries that `make bench` measures: django-flags, too, installs a package named `flags`.
+PEERS := .venv-bench
 # Demo operators have public passwords: on an SQLite file only, whatever the shell or .env names.
 DEV_DATABASE := $(or $(filter sqlite:%,$(DATABASE_URL)),sqlite:///$(CURDIR)/db.sqlite3)
 DEV := DEBUG=1 DATABASE_URL="$(DEV_DATABASE)" FLAG_CONSOLE_FEATURE_FLAGS_DB=$${FLAG_CONSOLE_FEATURE_FLAGS_DB:-1}
@@ -25,7 +27,7 @@ test: $(VENV)/.dev
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.legs soak
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.dev $(PEERS)/.installed
 	$(BIN)/python -m tests.bench
 
 lint: $(VENV)/.dev
@@ -43,6 +45,7 @@ format: $(VENV)/.dev
 requirements: $(VENV)/.dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.txt requirements-bench.in -o requirements-bench.txt
 
 $(VENV)/.runtime: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
@@ -52,4 +55,9 @@ $(VENV)/.runtime: requirements.txt
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	touch $@
+
+$(PEERS)/.installed: requirements-bench.txt $(VENV)/.runtime
+	test -x $(PEERS)/bin/python || $(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --require-hashes -r requirements-bench.txt
 	touch $@

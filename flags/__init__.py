@@ -19,9 +19,9 @@ each function: `__init__.pyi`.
 from flags import runtime
 from flags.errors import UndeclaredFlag
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from flags.layers import Resolution
+# At once: a module that has a `__getattr__` for what comes later has its names looked up the slow
+# way by the interpreter, and `flags.is_on` is one of them.
+from flags.layers import Resolution
 
 __all__ = ["Resolution", "UndeclaredFlag", "ensure_fresh", "explain", "is_on"]
 
@@ -29,12 +29,12 @@ __all__ = ["Resolution", "UndeclaredFlag", "ensure_fresh", "explain", "is_on"]
 is_on = runtime.values.__getitem__
 
 
-def explain(key: str) -> "Resolution":
+def explain(key: str) -> Resolution:
     """The value of flag `key`, the layer it came from, and what every layer said.
 
     Raises UndeclaredFlag for an undeclared key, in production too.
     """
-    return runtime.store().explain(key)
+    return runtime.explain(key)
 
 
 def ensure_fresh() -> None:
@@ -46,12 +46,3 @@ def ensure_fresh() -> None:
     requests call it by themselves. It costs a look at the clock.
     """
     runtime.ensure_fresh()
-
-
-def __getattr__(name: str) -> object:
-    # Whoever only asks `is_on()` does not pay for the import.
-    if name == "Resolution":
-        from flags.layers import Resolution
-
-        return Resolution
-    raise AttributeError(f"module 'flags' has no attribute {name!r}")

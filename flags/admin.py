@@ -13,9 +13,11 @@ from accounts.http import ConsoleRequest, refuse
 from audit.failures import takes_no_changes
 from audit.read_only import ReadOnlyAdmin
 from flags import break_glass, bulk
+from flags.cleanup import orphans_with_steps
 from flags.declarations import Risk
 from flags.layers import word
 from flags.listing import (
+    CleanUpFilter,
     FlagChangeList,
     RiskFilter,
     SourceFilter,
@@ -24,7 +26,6 @@ from flags.listing import (
 )
 from flags.models import DeclaredFlag
 from flags.refusals import not_active
-from flags.rows import orphans
 from flags.state import environment, read_states
 from flags.sync import plan_sync
 
@@ -46,7 +47,7 @@ class DeclaredFlagAdmin(ReadOnlyAdmin):
         "shadows",
     )
     list_display_links = None
-    list_filter = (RiskFilter, ValueFilter, SourceFilter)
+    list_filter = (RiskFilter, ValueFilter, SourceFilter, CleanUpFilter)
     search_fields = ("flag_key", "description")
     ordering = ("flag_key",)
     list_per_page = 100
@@ -81,7 +82,7 @@ class DeclaredFlagAdmin(ReadOnlyAdmin):
         where = environment(env)
         return {
             "environment": where,
-            "orphans": orphans(env, list(where.declarations)),
+            "orphans": orphans_with_steps(env, where.declarations),
             "break_glass": list(break_glass.waiting()),
             "read_only": takes_no_changes(connection),
             "out_of_step": where.is_own and plan_sync(where.declarations, env),

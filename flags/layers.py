@@ -17,9 +17,19 @@ class Source(StrEnum):
     YAML = "yaml"
 
 
+class NoLayer(StrEnum):
+    """What stands in a layer's place where none was asked."""
+
+    OVERRIDE = "override"
+    """A test said so (`flags.testing.override_flag`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A flag's value, the layer it came from, and what every layer said (None: no answer)."""
+    """A flag's value, the layer it came from, and what every layer said (None: no answer).
+
+    In a test that overrides the flag `source` is `NoLayer.OVERRIDE`.
+    """
 
     value: bool
     source: Source

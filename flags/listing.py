@@ -1,5 +1,6 @@
 """The flags page as a stock changelist: its query, its rows, its filters."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,14 +19,18 @@ from django.db.models import (
     When,
 )
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from accounts.http import ConsoleRequest
+from flags import cleanup
+from flags.cleanup_steps import Entry, Reason
 from flags.declarations import Risk
 from flags.layers import Source
 from flags.models import DeclaredFlag, FeatureFlag
 from flags.rows import build_rows
 from flags.state import Environment, environment, read_states
 
+CLEAN_UP_DAYS = (30, 90, 180)
 _RISKS = list(Risk)
 # The databases disagree on whether NULL comes first or last.
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
@@ -88,6 +93,11 @@ class FlagChangeList(ChangeList):
         pks = {flag.flag_key: flag.pk for flag in self.result_list}
         states = read_states(request.active_env, list(pks))
         self.rows = build_rows(states.values(), pks, request.actor)
+        self.clean_up = next(
+            (each.found for each in self.filter_specs if isinstance(each, CleanUpFilter)), []
+        )
+        advice = {entry.flag: entry for entry in self.clean_up if entry.flag}
+        self.rows = [replace(row, advice=advice.get(row.state.key)) for row in self.rows]
 
 
 class RiskFilter(admin.SimpleListFilter):
@@ -121,6 +131,38 @@ class SourceFilter(admin.SimpleListFilter):
 
     def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(source=_known(self)) if self.value() else queryset
+
+
+class CleanUpFilter(admin.SimpleListFilter):
+    """Flags that may go, or whose row may. `found` is the list that the page shows beside them."""
+
+    title = "clean-up"
+    parameter_name = "cleanup"
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.found: list[Entry] = []
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        ages = [(str(days), f"one value, {days} days unchanged") for days in CLEAN_UP_DAYS]
+        return [
+            *ages,
+            (Reason.DEFAULT.value, "row equal to its default"),
+            (Reason.UNDECLARED.value, "row without a declaration"),
+        ]
+
+    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value():
+            return queryset
+        asked = _known(self)
+        if asked == Reason.UNDECLARED:
+            # Their own table stands below the list.
+            return queryset.none()
+        seen = cleanup.look(request.active_env, timezone.now())
+        is_row = asked == Reason.DEFAULT
+        found = cleanup.equal_to_default(seen) if is_row else cleanup.settled(seen, int(asked))
+        self.found = [*found, *cleanup.unseen(seen)]
+        return queryset.filter(flag_key__in=[entry.flag for entry in found])
 
 
 def _known(chosen: admin.SimpleListFilter) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from audit.actor import Actor
 from flags import policy
@@ -10,6 +11,9 @@ from flags.layers import Source, word
 from flags.models import DeclaredFlag, FeatureFlag
 from flags.slots import Part, companion
 from flags.state import FlagState
+
+if TYPE_CHECKING:
+    from flags.cleanup_steps import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class Row:
     refused: bool = False
     elevate_to: str = ""
     """Where a refused flip goes on to after elevation."""
+    advice: "Entry | None" = None
+    """Why it is in the clean-up list, where the page is filtered by it."""
 
     @property
     def target(self) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flags.declarations import Declarations
+    from flags.layers import Resolution
     from flags.refresher import RowSource
     from flags.store import Store
 
@@ -32,6 +33,17 @@ values = Values(_miss)
 overridden: Callable[[str], bool | None] | None = None
 """A test's own answer for a key that `values` keeps out; None: it has none. `flags.testing` alone
 puts one here."""
+
+
+explained: Callable[[str], "Resolution | None"] | None = None
+"""The same for `flags.explain()`."""
+
+
+def explain(key: str) -> "Resolution":
+    """What `flags.explain()` answers. Raises UndeclaredFlag."""
+    if explained is not None and (known := explained(key)) is not None:
+        return known
+    return store().explain(key)
 
 
 def declared() -> "Declarations":

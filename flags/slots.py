@@ -32,6 +32,10 @@ class Companion:
         """The companion's part of the page of one flag."""
         return None
 
+    def busy(self, keys: Collection[str]) -> Collection[str]:
+        """Those of these flags whose DB rows are still needed for something that is under way."""
+        return ()
+
     def flipped(self, entry: AuditEntry) -> None:
         """Called in the transaction of each flip, once its row has the new value.
 

@@ -1,14 +1,146 @@
-"""For tests of code that asks `flags.is_on()`."""
+"""For tests of code that asks `flags.is_on()`: `override_flag`, and `inline_store`."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+import functools
+import inspect
+import unittest
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, Self, TypeVar, cast
 
-from flags import runtime
+from flags import overriding, runtime
 from flags.layers import Resolution
 from flags.refresher import RowSource
 from flags.store import Snapshot, Store
 from flags.values import Values
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any] | type)
+
+
+class override_flag:  # noqa: N801 - reads as what it does, as Django's override_settings
+    """Have flag `key` be `value` for `flags.is_on()`, `flags.explain()`, `{% if_flag %}` and
+    `flag_required`, whatever database, config var and YAML say. Writes nothing.
+
+    A context manager (`with`, `async with`), and a decorator of functions, coroutine functions,
+    generators, `unittest` and Django test cases (all of a class, `setUpClass` too) and plain test
+    classes (which pytest runs). It holds in the task or thread where it begins and in what is
+    started there; threads and tasks without one of their own see the latest one of the process.
+    They nest, and may end in any order.
+
+    Raises UndeclaredFlag as it begins, for a key that nobody declares; TypeError for a value that
+    is no bool. Pages, commands and `flip()` read rows, and are not overridden.
+    """
+
+    def __init__(self, key: str, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise TypeError(f"override_flag({key!r}, …) takes True or False, not {value!r}")
+        self.key, self.value = key, value
+        self._begun: list[list[overriding.Override]] = []
+
+    def __enter__(self) -> Self:
+        self._begun.append(overriding.begin({self.key: self.value}))
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        # Another thread may have begun it, too, and must keep its own.
+        mine = [each for each in self._begun if overriding.is_mine(each)] or self._begun
+        self._begun.remove(begun := mine[-1])
+        overriding.end(begun)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(self, *raised: object) -> None:
+        self.__exit__(*raised)
+
+    def __call__(self, decorated: Decorated) -> Decorated:
+        if isinstance(decorated, type):
+            return cast(Decorated, _decorate_class(decorated, self))
+        return cast(Decorated, _decorate_function(decorated, self))
+
+    def again(self) -> "override_flag":
+        """One of its own for each call of what it decorates: calls may overlap."""
+        return override_flag(self.key, self.value)
+
+
+def _decorate_function(function: Callable[..., Any], override: override_flag) -> Any:
+    wrapper: Any
+    if inspect.iscoroutinefunction(function):
+
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with override.again():
+                return await function(*args, **kwargs)
+
+    elif inspect.isasyncgenfunction(function):
+
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with override.again():
+                async for each in function(*args, **kwargs):
+                    yield each
+
+    elif inspect.isgeneratorfunction(function):
+
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with override.again():
+                return (yield from function(*args, **kwargs))
+
+    else:
+
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with override.again():
+                return function(*args, **kwargs)
+
+    return functools.wraps(function)(wrapper)
+
+
+def _decorate_class(case: Any, override: override_flag) -> Any:
+    """The decorator that stands next to the class is the last to begin, as with functions."""
+    case._flag_overrides = (override, *vars(case).get("_flag_overrides", ()))
+    if not issubclass(case, unittest.TestCase):
+        return _with_fixture(case)
+    set_up = case.setUpClass.__func__
+    if not hasattr(set_up, "_overrides_flags"):
+
+        @functools.wraps(set_up)
+        def set_up_overridden(cls: Any) -> None:
+            stack = ExitStack()
+            cls.addClassCleanup(stack.close)
+            _enter_all(cls, stack)
+            set_up(cls)
+
+        cast(Any, set_up_overridden)._overrides_flags = True
+        case.setUpClass = classmethod(set_up_overridden)
+    return case
+
+
+def _with_fixture(case: Any) -> Any:
+    """Plain classes are tests to pytest alone: it begins their overrides before the first test."""
+    import pytest
+
+    def while_the_class_runs(cls: type) -> Iterator[None]:
+        with ExitStack() as stack:
+            _enter_all(cls, stack)
+            yield
+
+    fixture: Any = pytest.fixture(autouse=True, scope="class", name="_flag_overrides_fixture")
+    case._flag_overrides_fixture = fixture(classmethod(while_the_class_runs))
+    set_up = getattr(vars(case).get("setup_class"), "__func__", None)
+    if set_up is not None:
+        # pytest calls it before any fixture.
+        @functools.wraps(set_up)
+        def set_up_overridden(cls: type) -> None:
+            with ExitStack() as stack:
+                _enter_all(cls, stack)
+                set_up(cls)
+
+        case.setup_class = classmethod(set_up_overridden)
+    return case
+
+
+def _enter_all(case: type, stack: ExitStack) -> None:
+    """A subclass's own begin after those that it inherits, and so win."""
+    for each in reversed(case.__mro__):
+        for override in vars(each).get("_flag_overrides", ()):
+            stack.enter_context(override.again())
 
 
 class _DjangoConnectionSource(RowSource):

@@ -4,6 +4,7 @@ No Python code runs for a key that it holds: no clock, no lock, no I/O (docs/per
 it does not hold is asked of the function that it was made with. Plain Python.
 """
 
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 
@@ -28,7 +29,8 @@ class Values(dict[str, bool]):
         with self._lock:
             for key, value in values.items():
                 if self.get(key) is not value and key not in self._absent:
-                    self[key] = value
+                    # As literals in an application's code are: found without a comparison.
+                    self[sys.intern(key)] = value
 
     def keep_out(self, keys: Iterable[str]) -> None:
         """Hold all keys but these: each read of them is a miss."""

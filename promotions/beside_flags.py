@@ -11,6 +11,7 @@ from flags.slots import Companion, Part
 from flags.state import FlagState, read_states
 from promotions import policy, settling
 from promotions.marking import why_not_mark
+from promotions.models import OPEN, Promotion
 from promotions.policy import Verb
 from promotions.showing import Shown, latest_of, show, with_people
 from promotions.standing import PROD, STAGING
@@ -45,6 +46,11 @@ class Promotions(Companion):
         (cell,) = _cells([state], actor)
         content = {"cell": cell, "promotions": shown[:EARLIER], "more": shown[EARLIER:]}
         return Part("promotions/_section.html", content)
+
+    def busy(self, keys: Collection[str]) -> set[str]:
+        """Flags with an open promotion: a change of staging's row would reject it."""
+        open_ones = Promotion.objects.filter(state__in=OPEN).values_list("flag_key", flat=True)
+        return set(open_ones) & set(keys)
 
     def flipped(self, entry: AuditEntry) -> None:
         settling.after_flip(entry)

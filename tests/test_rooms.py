@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("audit", "accounts", "flags", "promotions", "raxxconsole")
-PLAIN_PYTHON = ("bell", "config_vars", "declarations", "errors", "layers", "plain_yaml")
+PLAIN_PYTHON = ("bell", "config_vars", "declarations", "errors", "layers", "plain_yaml", "stubs")
 PLAIN_PYTHON += ("refresher", "sources", "store", "values")
 PLAIN_PYTHON += tuple(
     f"client/{name}"

@@ -39,6 +39,14 @@ def update_row(key: str, env: str, value: bool) -> str:
     )
 
 
+def delete_row(key: str, env: str, value: bool) -> str:
+    """The statement that deletes a flag's DB row while it has this value, its parameters quoted."""
+    return (
+        f"DELETE FROM console_feature_flags "
+        f"WHERE flag_key={_quoted(key)} AND env={_quoted(env)} AND value={int(value)};"
+    )
+
+
 def manage(command: str, *arguments: str) -> str:
     """A management command as it is typed; an argument in angle brackets is to be filled in."""
     typed = [f'"{each}"' if each.startswith("<") else shlex.quote(each) for each in arguments]

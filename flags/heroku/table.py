@@ -76,16 +76,16 @@ def read_table(now: datetime) -> Table:
     """The table as the database has it now."""
     told = everyone()
     strays = config_vars.strays(runtime.declared())
-    return Table(now, tuple(lines(now, told)), tuple(_apps(told)), tuple(strays))
+    return Table(now, tuple(lines(now, told)), tuple(apps(told)), tuple(strays))
 
 
 def read_table_of(key: str, now: datetime) -> Table:
     """The same of one flag, without strays."""
     told = everyone()
-    return Table(now, tuple(lines(now, told, key=key)), tuple(_apps(told)), ())
+    return Table(now, tuple(lines(now, told, key=key)), tuple(apps(told)), ())
 
 
-def _apps(told: Mapping[tuple[str, str], Reported]) -> list[App]:
+def apps(told: Mapping[tuple[str, str], Reported]) -> list[App]:
     """Those of HEROKU_APPS, then all others that reported."""
     named: dict[tuple[str, str], None] = dict.fromkeys(settings.HEROKU_APPS.items())
     return [App(*where, told.get(where)) for where in {**named, **told}]

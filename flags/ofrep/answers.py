@@ -41,14 +41,21 @@ _written: Written | None = None
 def answers() -> Answers:
     """The answers as of now. In a fresh process it waits for the first load, at most 2 seconds;
     after that never. Raises FlagsUnknown, and DeclarationsError for a bad flags file."""
-    declared, store = runtime.declared(), runtime.store()
+    store, last = runtime.store(), _written
     known = store.snapshot()
-    if known.db_layer and known.age is None:
-        _have_read(declared)
+    if last is None or last.values is not known.values:
+        declared = runtime.declared()
+        # A store makes its table on the first question for a flag, and keeps it from then on.
+        for key in declared:
+            store.explain(key)
+            break
+        else:
+            store.begin()
         known = store.snapshot()
-        if known.age is None:
-            raise FlagsUnknown
-    return Answers(_as_written(known.values, declared), known.age if known.db_layer else None)
+        last = _as_written(known.values, declared)
+    if known.db_layer and known.age is None:
+        raise FlagsUnknown
+    return Answers(last, known.age if known.db_layer else None)
 
 
 def is_known_as(if_none_match: str, etag: str) -> bool:
@@ -56,14 +63,6 @@ def is_known_as(if_none_match: str, etag: str) -> bool:
     if if_none_match == etag:
         return True
     return any(tag in ("*", etag, f"W/{etag}") for tag in parse_etags(if_none_match))
-
-
-def _have_read(declared: Declarations) -> None:
-    store = runtime.store()
-    for key in declared:
-        store.explain(key)
-        return
-    store.begin()
 
 
 def _as_written(values: Mapping[str, Resolution], declared: Declarations) -> Written:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from enum import Enum, auto
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -18,10 +19,19 @@ UNKNOWN_RETRY_SECONDS = 2
 """When to ask again while tokens or flags are not known."""
 
 
+class Code(Enum):
+    """OpenFeature's error codes, by their names, as far as this protocol has a use for them."""
+
+    PARSE_ERROR = auto()
+    INVALID_CONTEXT = auto()
+    FLAG_NOT_FOUND = auto()
+    GENERAL = auto()
+
+
 class Refused(Exception):
     """A request that is not answered with a flag: its status, code and words, and headers."""
 
-    def __init__(self, status: int, code: str, details: str, **headers: str) -> None:
+    def __init__(self, status: int, code: Code, details: str, **headers: str) -> None:
         super().__init__(details)
         self.status, self.code, self.details = status, code, details
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -30,7 +40,7 @@ class Refused(Exception):
 def check_method(request: HttpRequest) -> None:
     """Raises Refused (405)."""
     if request.method != "POST":
-        raise Refused(405, "GENERAL", "This address takes POST only.", Allow="POST")
+        raise Refused(405, Code.GENERAL, "This address takes POST only.", Allow="POST")
 
 
 @sensitive_variables("secret")
@@ -54,7 +64,7 @@ def authenticate(request: HttpRequest) -> Live:
     if token.env != settings.CONSOLE_ENV:
         raise Refused(
             403,
-            "GENERAL",
+            Code.GENERAL,
             f"The token is one of {token.env}; this console answers for {settings.CONSOLE_ENV}.",
         )
     process.live_tokens.note_use(token)
@@ -65,11 +75,11 @@ def check_body(request: HttpRequest) -> None:
     """Raises Refused: 413; 400 PARSE_ERROR, or INVALID_CONTEXT. No body at all is no context."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     if length.isdecimal() and int(length) > MAX_BODY_BYTES:
-        raise Refused(413, "GENERAL", f"The body is longer than {MAX_BODY_BYTES} bytes.")
+        raise Refused(413, Code.GENERAL, f"The body is longer than {MAX_BODY_BYTES} bytes.")
     try:
         body = request.body
     except UnreadablePostError as error:
-        raise Refused(400, "PARSE_ERROR", "The body broke off.") from error
+        raise Refused(400, Code.PARSE_ERROR, "The body broke off.") from error
     if body:
         _check_context(_parsed(body))
 
@@ -78,7 +88,7 @@ def unknown(what: str) -> Refused:
     """503: nobody can know `what` here, and the client is to keep what it knows."""
     return Refused(
         503,
-        "GENERAL",
+        Code.GENERAL,
         f"The {what} were not read from the database since this process began. "
         "Go on with the values that you know.",
         Retry_After=str(UNKNOWN_RETRY_SECONDS),
@@ -99,11 +109,11 @@ def _refuse(request: HttpRequest, *, is_missing: bool) -> NoReturn:
     details = "The token is not known, or it is revoked."
     if is_missing:
         details = "Send a service token, as Authorization: Bearer or as X-API-Key."
-    raise Refused(401, "GENERAL", details, WWW_Authenticate='Bearer realm="Raxx console"')
+    raise Refused(401, Code.GENERAL, details, WWW_Authenticate='Bearer realm="Raxx console"')
 
 
 def _too_many(why: str, wait: int) -> Refused:
-    return Refused(429, "GENERAL", f"{why}: try again in {wait} s.", Retry_After=str(wait))
+    return Refused(429, Code.GENERAL, f"{why}: try again in {wait} s.", Retry_After=str(wait))
 
 
 def _parsed(body: bytes) -> Any:
@@ -111,7 +121,7 @@ def _parsed(body: bytes) -> Any:
         return json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         # RecursionError: brackets within brackets, by the thousand.
-        raise Refused(400, "PARSE_ERROR", "The body is not JSON.") from error
+        raise Refused(400, Code.PARSE_ERROR, "The body is not JSON.") from error
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -120,9 +130,9 @@ def _no_constant(name: str) -> NoReturn:
 
 def _check_context(said: Any) -> None:
     if not isinstance(said, dict):
-        raise Refused(400, "PARSE_ERROR", "The body is not a JSON object.")
+        raise Refused(400, Code.PARSE_ERROR, "The body is not a JSON object.")
     context = said.get("context", {})
     if not isinstance(context, dict):
-        raise Refused(400, "INVALID_CONTEXT", "The context is not a JSON object.")
+        raise Refused(400, Code.INVALID_CONTEXT, "The context is not a JSON object.")
     if not isinstance(context.get("targetingKey", ""), str):
-        raise Refused(400, "INVALID_CONTEXT", "The context's targetingKey is not a string.")
+        raise Refused(400, Code.INVALID_CONTEXT, "The context's targetingKey is not a string.")

@@ -10,7 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from flags.declarations import DeclarationsError
 from flags.ofrep.answers import Answers, FlagsUnknown, answers, is_known_as
-from flags.ofrep.requests import Refused, authenticate, check_body, check_method, unknown
+from flags.ofrep.requests import Code, Refused, authenticate, check_body, check_method, unknown
 
 logger = logging.getLogger(__name__)
 JSON = "application/json"
@@ -34,7 +34,7 @@ def _endpoint(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             return refusal(refused, key)
         except Exception:  # JSON for this one, too
             logger.exception("%s failed", request.path)
-            return refusal(Refused(500, "GENERAL", "The console failed while it answered."), key)
+            return refusal(Refused(500, Code.GENERAL, "The console failed while it answered."), key)
 
     return inner
 
@@ -44,7 +44,7 @@ def evaluate(found: Answers, request: HttpRequest, key: str) -> HttpResponse:
     """POST /ofrep/v1/evaluate/flags/<key>: one flag of this deployment's environment."""
     body = found.written.one.get(key)
     if body is None:
-        raise Refused(404, "FLAG_NOT_FOUND", "No such flag is declared here.")
+        raise Refused(404, Code.FLAG_NOT_FOUND, "No such flag is declared here.")
     return HttpResponse(body, content_type=JSON, headers=_headers(found))
 
 
@@ -62,12 +62,12 @@ def evaluate_all(found: Answers, request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 def nowhere(request: HttpRequest) -> HttpResponse:
     """404 for any other address below /ofrep/."""
-    return refusal(Refused(404, "GENERAL", "There is nothing at this address."))
+    return refusal(Refused(404, Code.GENERAL, "There is nothing at this address."))
 
 
 def refusal(refused: Refused, key: str | None = None) -> HttpResponse:
     """The answer to a refused request; where it asked for one flag, with its key."""
-    said = {"errorCode": refused.code, "errorDetails": refused.details}
+    said = {"errorCode": refused.code.name, "errorDetails": refused.details}
     if key is not None:
         said = {"key": key, **said}
     headers = {"Cache-Control": "no-store", **refused.headers}
@@ -81,7 +81,7 @@ def _answers() -> Answers:
         raise unknown("flags") from error
     except DeclarationsError as error:
         logger.error("the flags file is no good: %s", error)
-        raise Refused(500, "GENERAL", "The console's flags file cannot be read.") from error
+        raise Refused(500, Code.GENERAL, "The console's flags file cannot be read.") from error
 
 
 def _headers(found: Answers) -> dict[str, str]:

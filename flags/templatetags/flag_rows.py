@@ -18,4 +18,4 @@ def flag_table(cl: FlagChangeList) -> dict[str, Any]:
 
     `list_display` cannot put attributes on a `<tr>`.
     """
-    return {"headers": list(result_headers(cl)), "rows": cl.rows}
+    return {"headers": list(result_headers(cl)), "rows": cl.rows, "columns": len(cl.list_display)}

@@ -1,29 +1,46 @@
-"""The figures of the audit log, on SQLite and on PostgreSQL: `make bench` runs it.
+"""Figures of reading flags and of the audit log. `make bench` runs it.
 
-Each benchmark is a program that prints lines. What a log costs: a fresh, migrated database is in
-DATABASE_URL. What the audit page costs at millions of rows: it makes and fills its own.
+    python -m tests.bench [PART]...
+
+Without a part it runs them all, in the order of PARTS. What a log costs is measured on a fresh,
+migrated database, on SQLite and on PostgreSQL; the other parts make and fill their own.
 """
 
-import os
+import argparse
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+from tests.bench.deployment import environment
+from tests.bench.readers.run import main as readers
 from tests.legs import ROOT
 from tests.own_postgres import own_postgres
 
-BENCHES = ("verify_bench", "flip_bench")
-FLAGS = 32
+LOG = ("verify_bench", "flip_bench")
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parts = parser.parse_args().parts or list(PARTS)
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(unknown)}")
+    failed = [part for part in parts if PARTS[part]()]
+    if failed:
+        print(f"\nFailed: {', '.join(failed)}", flush=True)
+    return int(bool(failed))
+
+
+def log() -> int:
+    """What sealing costs a flip, and how fast the log is verified."""
     with tempfile.TemporaryDirectory(prefix="raxx-bench-") as name:
         directory = Path(name)
         failed = measure("SQLite", f"sqlite:///{directory}/bench.sqlite3", directory)
         with own_postgres() as server:
             failed |= measure("PostgreSQL", server.url, directory)
-    return failed or measure_pages() or measure_pages("--postgres")
+    return failed
 
 
 def measure(name: str, url: str, directory: Path) -> int:
@@ -36,9 +53,14 @@ def measure(name: str, url: str, directory: Path) -> int:
         return subprocess.run(command, cwd=ROOT, env=surroundings).returncode
 
     failed = run("manage.py", "migrate", "--verbosity", "0")
-    for bench in BENCHES:
+    for bench in LOG:
         failed = failed or run("-m", f"tests.bench.{bench}")
     return int(bool(failed))
+
+
+def pages() -> int:
+    """What the audit page costs at millions of rows."""
+    return measure_pages() or measure_pages("--postgres")
 
 
 def measure_pages(*arguments: str) -> int:
@@ -47,27 +69,7 @@ def measure_pages(*arguments: str) -> int:
     return subprocess.run(command, cwd=ROOT).returncode
 
 
-def environment(url: str, directory: Path) -> dict[str, str]:
-    """A staging deployment as in production: not under DEBUG, which keeps every query."""
-    flags = directory / "flags.yaml"
-    flags.write_text(
-        "".join(
-            f"flag_{number}:\n  default: false\n  description: a flag\n  risk: low\n"
-            for number in range(FLAGS)
-        )
-    )
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FLAG_")}
-    return kept | {
-        "DJANGO_SETTINGS_MODULE": "raxxconsole.settings",
-        "ENV_FILE": os.devnull,
-        "DEBUG": "0",
-        "SECRET_KEY": "only-for-benchmarks",
-        "AUDIT_SIGNING_KEY": "only-for-benchmarks",
-        "CONSOLE_ENV": "staging",
-        "FLAG_CONSOLE_FEATURE_FLAGS_DB": "1",
-        "FEATURE_FLAGS_FILE": str(flags),
-        "DATABASE_URL": url,
-    }
+PARTS: dict[str, Callable[[], int]] = {"readers": readers, "log": log, "pages": pages}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The table behind `flags.is_on()`: a look-up, and what happens where it finds nothing."""
 
+import sys
 import threading
 
 import pytest
@@ -34,6 +35,16 @@ def test_a_function_that_was_taken_before_a_change_answers_with_the_change(value
     for value in (True, False, True):
         values.fill({"a": value})
         assert is_on("a") is value
+
+
+def test_it_holds_the_very_keys_that_literals_are(values):
+    """What came from a file is equal to them; to compare them costs time."""
+    literal = sys.intern("key_of_a_flag")
+    read_from_a_file = "_".join(["key", "of", "a", "flag"])
+    assert read_from_a_file is not literal
+    values.fill({read_from_a_file: True})
+    (held,) = values
+    assert held is literal
 
 
 def test_keys_that_are_kept_out_are_asked_for_until_they_are_let_in_again(values, asked):

@@ -5,13 +5,21 @@ from tests.runbook import (
     heroku_page,
     section_6,
     section_6_rows,
+    section_7_clean_up,
     sections_1_to_5,
     sections_7_to_9,
     table,
 )
 
 # Imported for what they register.
-TABLES = (sections_1_to_5, section_6, section_6_rows, sections_7_to_9, heroku_page)
+TABLES = (
+    sections_1_to_5,
+    section_6,
+    section_6_rows,
+    section_7_clean_up,
+    sections_7_to_9,
+    heroku_page,
+)
 COMMANDS = [
     each for page in document.PAGES for each in document.commands(page, document.read(page))
 ]

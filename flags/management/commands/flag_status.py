@@ -1,17 +1,21 @@
 """`flag_status`: what each flag is, and why; with the database down, what is left of that."""
 
+import argparse
 import json
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
+from django.utils import timezone
 
 from audit.ages import age
 from audit.cli import database_failed
 from audit.deadline import answers_within
 from audit.failures import let_go
 from flags import config_vars, runtime
+from flags.cleanup import MAX_DAYS, clean_up
+from flags.cleanup_steps import as_json as entry_as_json
 from flags.cli import PATIENCE_SECONDS
 from flags.errors import UndeclaredFlag
 from flags.state import (
@@ -48,9 +52,19 @@ class Command(BaseCommand):
             default=settings.CONSOLE_ENV,
             help="default: this deployment's own",
         )
+        parser.add_argument(
+            "--stale",
+            type=_days,
+            metavar="DAYS",
+            help="the clean-up list instead: flags with one value in both environments, unchanged "
+            "for DAYS; rows equal to their default; rows without a declaration",
+        )
         parser.add_argument("--json", action="store_true", help="a JSON list, for programs")
 
     def handle(self, *, key: str | None, env: str, **options: Any) -> None:
+        if options["stale"] is not None:
+            self._clean_up(key, env, options["stale"], as_json=options["json"])
+            return
         failure: DBError | None = None
         try:
             try:
@@ -70,6 +84,27 @@ class Command(BaseCommand):
             self._write(where, states, failure, is_all=key is None)
         if failure is not None:
             raise database_failed(failure, status=DATABASE_DOWN)
+
+    def _clean_up(self, key: str | None, env: str, days: int, *, as_json: bool) -> None:
+        """Nothing answers for the database here: of what it says is the list made."""
+        try:
+            with answers_within(PATIENCE_SECONDS):
+                found = clean_up(env, days, timezone.now(), key=key)
+                if key is not None and key not in {entry.flag for entry in found}:
+                    read_state(key, env)
+        except DBError as error:
+            let_go()
+            raise database_failed(error, status=DATABASE_DOWN) from error
+        except UndeclaredFlag as error:
+            raise CommandError(str(error)) from error
+        if as_json:
+            self.stdout.write(json.dumps([entry_as_json(entry) for entry in found], indent=2))
+            return
+        if not any(entry.flag for entry in found):
+            self.stdout.write(f"Nothing to clean up in {env}, as far as is seen from here.")
+        for entry in found:
+            for line in entry.lines:
+                self.stdout.write(line)
 
     def _write(
         self, where: Environment, states: list[FlagState], failure: DBError | None, *, is_all: bool
@@ -118,6 +153,12 @@ class Command(BaseCommand):
                 f"{state.key:<{width}}{state.env:<9}{_WORDS[state.value]:<7}{state.source:<8}"
                 f"{db:<5}{env:<5}{_WORDS[said.yaml]:<6}{state.declaration.risk}"
             )
+
+
+def _days(text: str) -> int:
+    if text.isdecimal() and text.isascii() and int(text) <= MAX_DAYS:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"DAYS is a whole number from 0 to {MAX_DAYS}")
 
 
 def _around(where: Environment) -> list[str]:
