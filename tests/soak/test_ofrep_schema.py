@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 DOCUMENT = ROOT / "docs/ofrep.openapi.yaml"
-EXAMPLES = size(60, 2000)
+EXAMPLES = size(60, 1000)
 
 
 def with_real_keys(directory: Path) -> Path:
