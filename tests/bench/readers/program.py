@@ -16,12 +16,12 @@ from importlib.metadata import version
 
 from loops import THREADS, Loops, bare
 
-SLICE = 0.008
-"""Seconds of one turn."""
-TURNS = 5
+SLICE = 0.002
+"""Seconds of one turn: shorter than what a system gives a process before the next one."""
+TURNS = 15
 SINGLES = 20_000
 SINGLES_SECONDS = 1.5
-LEAST = 3
+LEAST = 1
 LIST = 1_000
 
 
@@ -97,9 +97,9 @@ class Program:
     def threads(self) -> dict:
         """Calls in a second of all threads together, in the best turn."""
         rates: dict[str, list[float]] = {name: [] for name in self._loops}
-        for _ in range(TURNS - 2):
+        for _ in range(TURNS // 5):
             for name, loops in self._loops.items():
-                passes, keys = self._walk(self._calls[name], self._order)
+                passes, keys = self._walk(self._calls[name] * THREADS, self._order)
                 seconds = loops.seconds_in_threads(passes, keys)
                 rates[name].append(passes * len(keys) * THREADS / seconds)
         return {name: max(each) for name, each in rates.items()}

@@ -4,7 +4,7 @@ from loops import Question
 TITLE = "django-waffle"
 PACKAGE = "django-waffle"
 SETUP = (
-    "`switch_is_active(k)`: a switch is waffle's flag for everyone, and cheaper than its flags;"
+    "`switch_is_active(k)`: a switch is what waffle calls a flag for everyone;"
     " switches in SQLite, the cache Django's local memory, large enough to hold them all."
 )
 counting = django_orm.counting

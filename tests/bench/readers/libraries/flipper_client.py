@@ -2,7 +2,7 @@ from loops import Question
 
 TITLE = "flipper-client"
 PACKAGE = "flipper-client"
-SETUP = "`client.is_enabled(k)` over its `MemoryFeatureFlagStore`, the fastest of its stores."
+SETUP = "`client.is_enabled(k)` over its `MemoryFeatureFlagStore`."
 
 
 def set_up(values: dict[str, bool], directory: str) -> Question:
