@@ -14,7 +14,7 @@ from flags.declarations import DeclarationsError
 from flags.values import Values
 from tests.flags.client.fake_console import DECLARED, TOKEN, client_of, console, response
 from tests.flags.test_store import eventually, seconds_of
-from tests.processes.server import program
+from tests.processes.server import ROOT, program
 
 
 @pytest.fixture
@@ -139,6 +139,13 @@ def test_declarations_are_a_path_or_read_already_or_those_that_came_with_the_pac
     path.write_text("x: 1\n")
     with pytest.raises(DeclarationsError):
         FlagClient(url, TOKEN, path)
+
+
+def test_the_entries_of_the_example_service_are_the_consoles():
+    console = declarations.load(declarations.SHIPPED)
+    example = declarations.load(ROOT / "examples/raptor-fastapi/feature_flags.yaml")
+    assert example
+    assert dict(example) == {key: console[key] for key in example}
 
 
 def test_the_age_counts_from_when_the_console_read_its_rows(server):

@@ -24,6 +24,9 @@ settings.configure(
     FLAGS_TOKEN=sys.argv[2],
     FLAGS_TTL_SECONDS=float(sys.argv[3]) if sys.argv[3:] else 0.3,
     SECRET_KEY="x",
+    TEMPLATES=[
+        {"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}
+    ],
 )
 django.setup()
 import flags
@@ -59,6 +62,32 @@ print(apps.get_models(), run_checks())
         "[]",
         "[] []",
     ]
+
+
+def test_templates_views_and_tests_ask_it_as_in_the_console(server):
+    source = """
+from django.http import Http404
+from django.template import engines
+from flags.decorators import flag_required
+from flags.testing import override_flag
+
+template = engines["django"].from_string(
+    "{% load flags %}{% if_flag 'console_billing' %}on{% else %}off{% endif_flag %}"
+)
+guarded = flag_required("console_billing")(view)
+
+def status():
+    try:
+        return guarded(None).status_code
+    except Http404:
+        return 404
+
+print(template.render(), status())
+with override_flag("console_billing", False):
+    print(template.render(), status(), flags.is_on("console_billing"))
+print(template.render(), status())
+"""
+    assert _run(source, server.url, TOKEN) == ["on 200", "off 404 False", "on 200"]
 
 
 def test_each_request_sees_to_it_that_values_are_fresh(server):
