@@ -13,12 +13,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench.deployment import environment
+from tests.bench.deployment import FLAGS, environment
 from tests.bench.readers.run import main as readers
 from tests.legs import ROOT
 from tests.own_postgres import own_postgres
 
 LOG = ("verify_bench", "flip_bench")
+OFREP_FLAGS = 200
 
 
 def main() -> int:
@@ -37,23 +38,39 @@ def log() -> int:
     """What sealing costs a flip, and how fast the log is verified."""
     with tempfile.TemporaryDirectory(prefix="raxx-bench-") as name:
         directory = Path(name)
-        failed = measure("SQLite", f"sqlite:///{directory}/bench.sqlite3", directory)
+        failed = measure("SQLite", f"sqlite:///{directory}/bench.sqlite3", directory, *LOG)
         with own_postgres() as server:
-            failed |= measure("PostgreSQL", server.url, directory)
+            failed |= measure("PostgreSQL", server.url, directory, *LOG)
     return failed
 
 
-def measure(name: str, url: str, directory: Path) -> int:
+def push() -> int:
+    """How soon a change is in other processes."""
+    return on_postgres("push_bench", flags=FLAGS)
+
+
+def ofrep() -> int:
+    """What OFREP's bulk endpoint serves, beside a view that returns a constant."""
+    return on_postgres("ofrep_bench", flags=OFREP_FLAGS)
+
+
+def on_postgres(bench: str, *, flags: int) -> int:
+    """Run one benchmark on a PostgreSQL of its own."""
+    with tempfile.TemporaryDirectory(prefix="raxx-bench-") as name, own_postgres() as server:
+        return measure("PostgreSQL", server.url, Path(name), bench, flags=flags)
+
+
+def measure(name: str, url: str, directory: Path, *benches: str, flags: int = FLAGS) -> int:
     """Print what this database does. 1 where a benchmark failed."""
-    print(f"\n=== {name} ===", flush=True)
-    surroundings = environment(url, directory)
+    print(f"\n=== {name}: {', '.join(benches)} ===", flush=True)
+    surroundings = environment(url, directory, flags=flags)
 
     def run(*arguments: str) -> int:
         command = [sys.executable, *arguments]
         return subprocess.run(command, cwd=ROOT, env=surroundings).returncode
 
     failed = run("manage.py", "migrate", "--verbosity", "0")
-    for bench in LOG:
+    for bench in benches:
         failed = failed or run("-m", f"tests.bench.{bench}")
     return int(bool(failed))
 
@@ -69,7 +86,13 @@ def measure_pages(*arguments: str) -> int:
     return subprocess.run(command, cwd=ROOT).returncode
 
 
-PARTS: dict[str, Callable[[], int]] = {"readers": readers, "log": log, "pages": pages}
+PARTS: dict[str, Callable[[], int]] = {
+    "readers": readers,
+    "push": push,
+    "ofrep": ofrep,
+    "log": log,
+    "pages": pages,
+}
 
 
 if __name__ == "__main__":
