@@ -18,16 +18,16 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="what the token is called, such as raptor-reads-flags")
         parser.add_argument("--env", required=True, choices=settings.CONSOLE_ENVIRONMENTS)
-        parser.add_argument("--app", required=True, help="who gets it, such as raptor-prod")
+        parser.add_argument("--app", help="who gets it, such as raptor-prod; without it, NAME")
         parser.add_argument("--as", dest="operator", help="the operator who acts")
         parser.add_argument("--json", action="store_true", help="a JSON object, for programs")
 
     def handle(
-        self, *, name: str, env: str, app: str, operator: str | None, **options: Any
+        self, *, name: str, env: str, app: str | None, operator: str | None, **options: Any
     ) -> None:
         with said_on_one_line():
             actor = cli_actor(None if operator is None else operator_named(operator))
-            token, secret = create(name, env, app, actor=actor)
+            token, secret = create(name, env, name if app is None else app, actor=actor)
         told = {"name": token.name, "env": token.env, "app": token.app, "secret": secret}
         self.stdout.write(json.dumps(told) if options["json"] else secret)
         self.stderr.write(

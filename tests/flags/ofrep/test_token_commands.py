@@ -35,6 +35,11 @@ def test_the_secret_alone_is_on_standard_output_so_that_it_can_be_piped(declared
     assert ServiceToken.objects.get().created_by is None
 
 
+def test_without_an_app_it_is_the_one_of_its_name(declared):
+    told = json.loads(run("create_service_token", "raptor", "--env", "prod", "--json")[0])
+    assert (told["name"], told["app"], told["env"]) == ("raptor", "raptor", "prod")
+
+
 def test_as_an_operator_it_is_theirs(superadmin):
     run("create_service_token", *TOLD, "--as", "alice")
     assert ServiceToken.objects.get().created_by == superadmin
@@ -76,7 +81,6 @@ def test_revoked_is_revoked_once(declared):
     [
         ("Bad Name", *TOLD[1:]),
         ("x", "--env", "dev", "--app", "y"),
-        ("x", "--env", "staging"),
         ("x", "--env", "staging", "--app", " "),
         (*TOLD, "--as", "bob"),
         (*TOLD, "--as", "nobody"),
