@@ -6,7 +6,7 @@ On PostgreSQL that is a network with faults; on SQLite a copy of the file.
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from django.db import connection
@@ -38,6 +38,9 @@ class CopiedFile:
 
     def begin(self) -> None:
         if self._way == "refuses":
+            # All that was committed, in the file itself: a process that reads keeps the log of it.
+            with closing(sqlite3.connect(self._path)) as whole:
+                whole.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._path.rename(self._path.with_suffix(".away"))
             return
         # Not in WAL mode, as a copy is: there, a writer keeps readers out.

@@ -94,7 +94,7 @@ def preloaded(worker: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.mark.parametrize("worker", ["sync", "gthread"])
