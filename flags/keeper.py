@@ -37,10 +37,14 @@ class Keeper:
         self._reset()
 
     def _reset(self) -> None:
-        """Forget refresher, lock and what was resolved, and start anew on the next read."""
+        """Start anew on the next read, with a lock that nobody holds."""
         self.changed = threading.Condition()
         self._refresher: Refresher | None = None
         self._asked = self._answered = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what was resolved; rows and their age stay."""
         self.is_failing = False
         self._table.begin_anew()
 
@@ -96,7 +100,9 @@ class Keeper:
             refresher, self._refresher = self._refresher, None
         if refresher is not None:
             refresher.end(join=True)
-        self._reset()
+        with self.changed:
+            if self._refresher is None:
+                self._forget()
 
     def retire(self) -> None:
         """Have the refresher end, and wait for nothing. What is known stays the answer until
@@ -116,17 +122,20 @@ class Keeper:
         """Have fresh rows answer, that were read `age` seconds ago; whoever asked up to this ticket
         is answered, too."""
         with self.changed:
-            if self._is_current(by):
-                self._table.put(rows, age=age)
-                self._answered = max(self._answered, answered)
-                self.changed.notify_all()
+            # One that was given up, or stopped, comes late.
+            if by is not self._refresher:
+                return
+            self._table.put(rows, age=age)
+            self._answered = max(self._answered, answered)
+            self._has_reported(by)
 
     def publish_last_known(self, by: Refresher | None) -> None:
         """Have the last known rows answer, where no fresh ones came."""
         with self.changed:
-            if self._is_current(by):
-                self._table.put(self._table.rows, age=None)
-                self.changed.notify_all()
+            if by is not self._refresher:
+                return
+            self._table.put(self._table.rows, age=None)
+            self._has_reported(by)
 
     def after_fork_in_child(self) -> None:
         # The thread stayed in the parent, a lock may be held by nobody, and the connection is the
@@ -146,14 +155,19 @@ class Keeper:
             refresher.end(join=False)
             self.source, refresher = refresher.source.fresh(), None
         if refresher is None and self.source is not None and not self._is_retired:
-            refresher = Refresher(self.source, self._refresh, self._interval)
-            try:
-                refresher.start()
-            except RuntimeError as error:
-                logger.warning("flags of %s have no refresher yet: %s", self.name, error)
-                refresher = None
+            refresher = self._started(self.source)
         self._refresher = refresher
         return refresher is not None
+
+    def _started(self, source: RowSource) -> Refresher | None:
+        """A new refresher; None where no thread, or no file descriptor, is to be had."""
+        try:
+            refresher = Refresher(source, self._refresh, self._interval)
+            refresher.start()
+        except (RuntimeError, OSError) as error:
+            logger.warning("flags of %s have no refresher yet: %s", self.name, error)
+            return None
+        return refresher
 
     def _await_first_word(self) -> None:
         """Wait until the refresher reported once, or had its time to. Under the lock."""
@@ -185,6 +199,8 @@ class Keeper:
         try:
             self.publish(by.source.load(), by=by, age=by.source.age, answered=ticket)
         except Exception as error:  # noqa: BLE001 - reads go on whatever the database does
+            if by is not self._refresher:
+                return False
             if not self.is_failing:
                 known = self._table.read_at is not None
                 what = "keep their last known values" if known else "come from env and yaml"
@@ -192,14 +208,15 @@ class Keeper:
             self.is_failing = True
             self.publish_last_known(by)
             return False
+        if by is not self._refresher:
+            return True
         if self.is_failing:
             logger.info("flags of %s are read again", self.name)
         self.is_failing = False
         return True
 
-    def _is_current(self, by: Refresher | None) -> bool:
-        """False for a refresher that was given up and comes late, or was stopped. Of the current
-        one it is noted that it reported."""
-        if by is not None and by is self._refresher:
+    def _has_reported(self, by: Refresher | None) -> None:
+        """Nobody waits any more for the first word of `by`, or had its time to."""
+        if by is not None:
             by.has_reported = True
-        return by is self._refresher
+        self.changed.notify_all()

@@ -70,6 +70,7 @@ class Refresher:
     def __init__(
         self, source: RowSource, refresh: Callable[["Refresher"], bool], interval: float
     ) -> None:
+        """Raises OSError where no file descriptor can be had."""
         self.source = source
         self.started = time.monotonic()
         self.has_reported = False
@@ -142,10 +143,12 @@ class Refresher:
         self.due = until + GRACE_SECONDS
         every = self.source.hint_seconds
         while (left := until - time.monotonic()) > 0:
-            if self._bell.wait(left if every is None else min(left, every), self.source.fileno()):
-                return
+            # Before the wait, too: a hint may have come with the last load, and left nothing to
+            # read behind.
             if self._is_hinted():
                 self._bell.wait(began + CALM_SECONDS - time.monotonic())
+                return
+            if self._bell.wait(left if every is None else min(left, every), self.source.fileno()):
                 return
 
     def _is_hinted(self) -> bool:

@@ -1,5 +1,6 @@
 """Where the store's rows come from: one raw query on a connection of its own. Plain Python."""
 
+import contextlib
 import json
 import logging
 import os
@@ -64,11 +65,12 @@ class SQLiteSource(RowSource):
             self.close()
         if self._connection is None:
             uri = f"file:{quote(self._path)}?mode=rw"
+            # Before it is opened: another file that takes its place meanwhile is noticed later.
+            self._file = _identity(self._path)
             # Threads take turns with it.
             self._connection = sqlite3.connect(
                 uri, uri=True, timeout=LOAD_SECONDS, isolation_level=None, check_same_thread=False
             )
-            self._file = _identity(self._path)
             self._connection.execute("PRAGMA query_only = ON")
         return self._connection
 
@@ -172,8 +174,12 @@ class PostgresSource(RowSource):
 
     def abandon(self) -> None:
         # Closing would end the parent's session on the server. Dropping does not: psycopg2 leaves a
-        # connection alone that another process opened.
-        self._connection = None
+        # connection alone that another process opened. Our copy of the descriptor goes, or the
+        # session would outlive a parent that dies.
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.closed:
+            with contextlib.suppress(OSError, psycopg2.Error):
+                os.close(connection.fileno())
 
 
 def _wait(connection: Any, deadline: float) -> None:

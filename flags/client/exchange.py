@@ -43,8 +43,12 @@ class Names:
         """What `socket.getaddrinfo` finds. Raises OSError, of which TimeoutError is one."""
         lookup = self._lookup
         if lookup is None:
-            lookup = self._lookup = _Lookup(self._host, self._port)
-            lookup.start()
+            lookup = _Lookup(self._host, self._port)
+            try:
+                lookup.start()
+            except RuntimeError as error:
+                raise OSError(f"no thread to look up the address of {self._host}") from error
+            self._lookup = lookup
         lookup.join(_left(deadline))
         if lookup.is_alive():
             raise TimeoutError(f"no name server told the address of {self._host} in time")

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.deployment import FLAGS, environment
+from tests.bench.ofrep_bench import OFREP_FLAGS
 from tests.bench.readers.run import main as readers
 from tests.legs import ROOT
 from tests.own_postgres import own_postgres
 
 LOG = ("verify_bench", "flip_bench")
-OFREP_FLAGS = 200
 
 
 def main() -> int:

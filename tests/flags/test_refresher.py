@@ -97,6 +97,26 @@ def test_a_crowd_of_hints_makes_few_loads_and_the_last_one_counts(open_store, hi
     assert hinting.loads <= 3 + (time.monotonic() - began) / CALM_SECONDS
 
 
+def test_a_hint_that_came_with_the_rows_is_followed_though_nothing_is_left_to_read(
+    open_store, hinting, monkeypatch
+):
+    """PostgreSQL's notices are read off the socket together with a query's answer."""
+    store = open_store(hinting, ttl=NEVER)
+    store.is_on(KEY)
+    found = [True]
+    monkeypatch.setattr(hinting, "hinted", lambda: bool(found) and found.pop())
+    hinting.started.clear()
+    hinting.gate = gate = threading.Event()
+    asking = threading.Thread(target=store.invalidate)
+    asking.start()
+    assert hinting.started.wait(5)  # and has seen the old rows
+    found.append(True)
+    hinting.rows = {KEY: True}
+    gate.set()
+    asking.join()
+    assert eventually(lambda: store.is_on(KEY), seconds=1)
+
+
 def test_a_lost_connection_is_a_hint_too(open_store, hinting):
     store = open_store(hinting, ttl=NEVER)
     store.is_on(KEY)
@@ -153,6 +173,22 @@ def test_one_that_hangs_is_replaced_and_what_it_brings_late_is_dropped(open_stor
     assert "hangs" in caplog.text
     new.rows = {KEY: True}
     assert eventually(lambda: store.is_on(KEY))
+
+
+def test_one_that_was_replaced_says_nothing_of_how_its_late_load_went(open_store, hung, caplog):
+    source, new = FakeSource(), FakeSource()
+    source.fresh = lambda: new
+    store = open_store(source, ttl=0.3)
+    store.is_on(KEY)
+    source.gate.clear()
+    source.failure = OSError("late")
+    time.sleep(0.5)
+    refresher.LOAD_SECONDS = refresher.GRACE_SECONDS = 5.0
+    store.ensure_fresh()
+    source.gate.set()
+    assert eventually(lambda: source.closes >= 1)
+    assert not store.is_failing
+    assert "late" not in caplog.text
 
 
 def test_many_requests_at_once_replace_it_once_and_all_wait_for_the_new_one(open_store, hung):

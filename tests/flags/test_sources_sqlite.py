@@ -88,7 +88,7 @@ def test_a_file_that_is_gone_is_a_failure_and_a_file_is_never_made(path, source)
     with pytest.raises((FileNotFoundError, sqlite3.OperationalError)):
         source.load()
     source.close()
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(FileNotFoundError):
         source.load()
     assert not os.path.exists(path)
 

@@ -67,6 +67,18 @@ def test_rows_that_are_no_rows_do_not_end_the_refresher(open_store):
     assert eventually(lambda: not store.is_on(KEY))
 
 
+def test_without_a_file_descriptor_to_be_had_nothing_is_raised(open_store, monkeypatch):
+    def refuse():
+        raise OSError(24, "Too many open files")
+
+    store = open_store(FakeSource(**{KEY: True}))
+    with monkeypatch.context() as patch:
+        patch.setattr("flags.refresher.Bell", refuse)
+        assert [store.is_on(KEY), store.explain(KEY).source] == [False, Source.YAML]
+        store.ensure_fresh()
+    assert store.is_on(KEY)
+
+
 def test_without_a_thread_to_be_had_env_and_yaml_answer_until_there_is_one(open_store, monkeypatch):
     def refuse(thread):
         raise RuntimeError("can't start new thread")

@@ -1,6 +1,7 @@
 """`flags.is_on()` after a fork, in the child and in the parent."""
 
 import os
+import signal
 import sys
 import time
 
@@ -34,6 +35,16 @@ def fork() -> None:
     os.close(questions)
     os.close(answers)
     _child = pid, Application(os.fdopen(ask, "w"), os.fdopen(hear))
+
+
+def fork_and_sleep() -> int:
+    """Fork a child that never reads a flag, and lets go of the pipes. Its pid."""
+    pid = os.fork()
+    if pid == 0:
+        for stream in (0, 1):
+            os.close(stream)
+        signal.pause()
+    return pid
 
 
 def child_is_on(key: str) -> bool:
@@ -84,6 +95,21 @@ def test_the_child_has_a_database_session_of_its_own_and_leaves_the_parents_alon
         raw_sql.set_row(KEY, 1)
         assert parent.turns(KEY, True, within=3)
         assert store_sessions() == before
+
+
+def test_a_child_keeps_no_session_of_a_parent_that_is_gone():
+    with application() as parent:
+        parent.call(flags.is_on, KEY)
+        before = store_sessions()
+        idle = parent.call(fork_and_sleep)
+        try:
+            os.kill(parent.call(os.getpid), signal.SIGKILL)
+            until = time.monotonic() + 5
+            while store_sessions() & before and time.monotonic() < until:
+                time.sleep(0.05)
+            assert not store_sessions() & before
+        finally:
+            os.kill(idle, signal.SIGKILL)
 
 
 def test_a_child_whose_database_is_away_keeps_the_parents_values():
