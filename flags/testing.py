@@ -193,12 +193,15 @@ def inline_store() -> Iterator[InlineStore]:
     """Have `flags.is_on()` read through the test's own connection and transaction.
 
     A refresher thread with a connection of its own would not see what the test has not committed,
-    and would outlive it.
+    and would outlive it. In a project that reads over HTTP (`flags.reader`) nothing is asked: its
+    `FLAG_*` variables and its YAML answer. An undeclared key raises UndeclaredFlag.
     """
+    from django.apps import apps
     from django.conf import settings
 
-    env = settings.CONSOLE_ENV
-    source = _DjangoConnectionSource(env) if settings.FLAG_CONSOLE_FEATURE_FLAGS_DB else None
+    env = getattr(settings, "CONSOLE_ENV", "this service")
+    has_rows = apps.is_installed("flags") and settings.FLAG_CONSOLE_FEATURE_FLAGS_DB
+    source = _DjangoConnectionSource(env) if has_rows else None
     store = InlineStore(env, runtime.declared(), source, strict=True)
     before = runtime.replace_store(store)
     try:

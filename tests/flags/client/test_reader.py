@@ -120,3 +120,19 @@ except Exception as error:
     print(type(error).__name__)
 """
     assert _run(source, url, token, ttl) == ["flags.E010 True", "ImproperlyConfigured"]
+
+
+def test_its_tests_ask_nobody_and_find_a_mistyped_key():
+    done = """
+from flags.testing import inline_store, override_flag
+with inline_store():
+    print(flags.is_on("console_flag_mgmt"), flags.is_on("console_billing"))
+    with override_flag("console_billing", True):
+        print(flags.is_on("console_billing"))
+    try:
+        flags.is_on("console_biling")
+    except flags.UndeclaredFlag:
+        print("undeclared")
+"""
+    nobody = "http://127.0.0.1:9"
+    assert _run(done, nobody, TOKEN) == ["True False", "True", "undeclared"]
