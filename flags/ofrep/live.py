@@ -54,7 +54,7 @@ def read_table() -> Mapping[str, Live]:
     with _impatient(LOOK_SECONDS):
         rows = ServiceToken.objects.filter(revoked_at=None)
         found = rows.values_list("secret_hash", "pk", "name", "env", "app", "hint")
-        return {secret_hash: Live(*told) for secret_hash, *told in found}
+        return {of: Live(pk, name, env, app, hint) for of, pk, name, env, app, hint in found}
 
 
 def write_use(pk: int) -> None:
