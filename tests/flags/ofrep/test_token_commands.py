@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
+from audit.commits import OutcomeUnknown
 from audit.models import AuditEntry
 from flags.models import ServiceToken
 from flags.ofrep import tokens
@@ -115,3 +116,14 @@ def test_a_database_that_fails_is_one_line(declared, monkeypatch):
         assert failed.value.returncode == 1
         assert "The database does not answer" in str(failed.value)
         assert str(failed.value).endswith(so) and "\n" not in str(failed.value)
+
+
+def test_of_a_token_that_may_have_been_made_nobody_has_the_secret(declared, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OutcomeUnknown(AuditEntry(pk=7, action="console.service_token.created"))
+
+    monkeypatch.setattr(tokens, "_record", fail)
+    with pytest.raises(CommandError, match="not known whether") as failed:
+        run("create_service_token", *TOLD)
+    assert str(failed.value).endswith("a secret that nobody was told: revoke it.")
+    assert "No token was made" not in str(failed.value)
