@@ -30,11 +30,17 @@ def shell_actor() -> Actor:
     )
 
 
-def database_failed(error: Exception, *, status: int = 1) -> CommandError:
-    """What a command says when the database fails it, and what to do next; its exit status."""
+def database_failed(
+    error: Exception,
+    *,
+    status: int = 1,
+    so: str = "Look at the present state before you try again.",
+) -> CommandError:
+    """What a command says when the database fails it, and what follows from that (`so`); its exit
+    status."""
     said = " ".join(str(error).split()).rstrip(".?")
     return CommandError(
         f"The database does not answer as it should: {said}. On a new database run manage.py "
-        "migrate first. Look at the present state before you try again.",
+        f"migrate first. {so}",
         returncode=status,
     )

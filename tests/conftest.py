@@ -46,7 +46,8 @@ def _inline_store():
 @pytest.fixture(autouse=True)
 def _fresh_ofrep(monkeypatch):
     """What a process knows of tokens and of those who ask is another one's for each test."""
-    for name, kept in (("live_tokens", LiveTokens), ("uses", Buckets), ("refusals", Buckets)):
+    buckets = dict.fromkeys(("uses", "refusals", "refusals_logged"), Buckets)
+    for name, kept in {"live_tokens": LiveTokens, **buckets}.items():
         monkeypatch.setattr(process, name, kept())
 
 

@@ -16,15 +16,21 @@ from flags.models import ServiceToken
 
 
 @contextmanager
-def said_on_one_line() -> Iterator[None]:
-    """Have a refusal, and a database that fails, be the CommandError that says it."""
+def said_on_one_line(undone: str, *, in_doubt: str = "") -> Iterator[None]:
+    """Have a refusal, and a database that fails, be the CommandError that says it.
+
+    `undone` is what it says of the act where the database failed: a COMMIT without an answer aside,
+    nothing was kept then. `in_doubt` is what to do where it is that COMMIT.
+    """
     try:
         with each_answer_within(PATIENCE_SECONDS):
             yield
-    except (ActRefused, OutcomeUnknown) as error:
+    except ActRefused as error:
         raise CommandError(str(error)) from error
+    except OutcomeUnknown as error:
+        raise CommandError(f"{error} {in_doubt}".strip()) from error
     except DBError as error:
-        raise database_failed(error) from error
+        raise database_failed(error, so=undone) from error
 
 
 def as_json(token: ServiceToken) -> dict[str, Any]:

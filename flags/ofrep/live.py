@@ -41,6 +41,8 @@ class Live:
     pk: int
     name: str
     env: str
+    app: str
+    hint: str
 
 
 class TokensUnknown(Exception):
@@ -51,8 +53,8 @@ def read_table() -> Mapping[str, Live]:
     """The live tokens of all environments, by the hash of their secret. Raises a database error."""
     with _impatient(LOOK_SECONDS):
         rows = ServiceToken.objects.filter(revoked_at=None)
-        found = rows.values_list("secret_hash", "pk", "name", "env")
-        return {secret_hash: Live(pk, name, env) for secret_hash, pk, name, env in found}
+        found = rows.values_list("secret_hash", "pk", "name", "env", "app", "hint")
+        return {of: Live(pk, name, env, app, hint) for of, pk, name, env, app, hint in found}
 
 
 def write_use(pk: int) -> None:
@@ -76,6 +78,18 @@ class LiveTokens:
         self._read_at = self._failed_at = -math.inf
         self._noted: dict[int, float] = {}
         self._looking = threading.Lock()
+
+    def begin(self) -> None:
+        """Read the table for the first requests, within LOOK_SECONDS, and close this thread's
+        connection again. For web processes, after the fork: while the database is away, tokens are
+        good that were read before it. Never raises: what fails here, the first request tries
+        again."""
+        try:
+            self._look(self._clock(), waits=True)
+        except Exception:  # a process must begin all the same
+            logger.exception("service tokens were not read as this process began")
+        finally:
+            let_go()
 
     def find(self, secret_hash: str) -> Live | None:
         """The live token of that hash; None: there is none. Raises TokensUnknown."""

@@ -10,10 +10,12 @@ uses = Buckets()
 """By token: OFREP_REQUESTS_PER_MINUTE."""
 refusals = Buckets()
 """By address: REFUSALS_PER_MINUTE."""
+refusals_logged = Buckets()
+"""By token and status: one line in the log a minute."""
 
 
 def _after_fork_in_child() -> None:
-    for kept in (live_tokens, uses, refusals):
+    for kept in (live_tokens, uses, refusals, refusals_logged):
         kept.after_fork()
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from enum import Enum, auto
 from typing import Any, NoReturn
 
@@ -13,6 +14,8 @@ from accounts.http import client_address
 from flags.ofrep import process
 from flags.ofrep.limits import REFUSALS_PER_MINUTE
 from flags.ofrep.live import Live, TokensUnknown
+
+logger = logging.getLogger("flags.ofrep")
 
 MAX_BODY_BYTES = 65_536
 UNKNOWN_RETRY_SECONDS = 2
@@ -60,8 +63,10 @@ def authenticate(request: HttpRequest) -> Live:
         _refuse(request, is_missing=not secret)
     wait = process.uses.wait(token.pk, settings.OFREP_REQUESTS_PER_MINUTE)
     if wait:
+        _log_refusal(token, 429, "it asks too often")
         raise _too_many("This token asks too often", wait)
     if token.env != settings.CONSOLE_ENV:
+        _log_refusal(token, 403, f"this console answers for {settings.CONSOLE_ENV}")
         raise Refused(
             403,
             Code.GENERAL,
@@ -112,6 +117,21 @@ def _refuse(request: HttpRequest, *, is_missing: bool) -> NoReturn:
     raise Refused(401, Code.GENERAL, details, WWW_Authenticate='Bearer realm="Raxx console"')
 
 
+def _log_refusal(token: Live, status: int, why: str) -> None:
+    """Tell operators whose token it was: once a minute for each token and status."""
+    if process.refusals_logged.wait((token.pk, status), 1):
+        return
+    logger.warning(
+        "refused with %d: service token %s of %s for %s (ends in %s): %s",
+        status,
+        token.name,
+        token.env,
+        token.app,
+        token.hint,
+        why,
+    )
+
+
 def _too_many(why: str, wait: int) -> Refused:
     return Refused(429, Code.GENERAL, f"{why}: try again in {wait} s.", Retry_After=str(wait))
 
@@ -120,8 +140,9 @@ def _parsed(body: bytes) -> Any:
     try:
         return json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        # RecursionError: brackets within brackets, by the thousand.
-        raise Refused(400, Code.PARSE_ERROR, "The body is not JSON.") from error
+        # JSON or not, Python's reader refuses integers of thousands of digits (ValueError), and
+        # brackets within brackets by the thousand (RecursionError).
+        raise Refused(400, Code.PARSE_ERROR, "The body cannot be read as JSON.") from error
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -131,6 +131,13 @@ def _check_understood(name: str, env: str, app: str) -> None:
             f"Name the app that gets the token, in 1 to {MAX_APP_LENGTH} characters, such as "
             "raptor-prod. Nothing was made."
         )
+    unseen = next((each for each in app if not each.isprintable()), None)
+    if unseen is not None:
+        # Some turn the direction of what follows: a page and a terminal would show another name.
+        raise NotUnderstood(
+            f"The name of the app has a character that cannot be seen (U+{ord(unseen):04X}): "
+            "write it without. Nothing was made."
+        )
 
 
 def _check_served(env: str) -> None:

@@ -25,7 +25,10 @@ class Command(BaseCommand):
     def handle(
         self, *, name: str, env: str, app: str | None, operator: str | None, **options: Any
     ) -> None:
-        with said_on_one_line():
+        with said_on_one_line(
+            "No token was made.",
+            in_doubt="A token that was made so has a secret that nobody was told: revoke it.",
+        ):
             actor = cli_actor(None if operator is None else operator_named(operator))
             token, secret = create(name, env, name if app is None else app, actor=actor)
         told = {"name": token.name, "env": token.env, "app": token.app, "secret": secret}

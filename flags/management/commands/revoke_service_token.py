@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--as", dest="operator", help="the operator who acts")
 
     def handle(self, *, name: str, env: str, operator: str | None, **options: Any) -> None:
-        with said_on_one_line():
+        with said_on_one_line("Nothing was revoked: the token is as good as before."):
             actor = cli_actor(None if operator is None else operator_named(operator))
             token = ServiceToken.objects.filter(name=name, env=env, revoked_at=None).first()
             revoked = token is not None and revoke(token, actor=actor)

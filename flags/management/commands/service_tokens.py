@@ -9,6 +9,8 @@ from flags.models import ServiceToken
 from flags.ofrep.cli import as_json, said_on_one_line
 from flags.ofrep.tokens import shown
 
+HEADER = ("NAME", "ENV", "APP", "ENDS IN", "STATE", "LAST USED")
+
 
 class Command(BaseCommand):
     help = "Which service tokens there are, who has them, and when they were last used."
@@ -20,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="a JSON list, for programs")
 
     def handle(self, *, env: str | None, **options: Any) -> None:
-        with said_on_one_line():
+        with said_on_one_line("This command only reads: nothing was changed."):
             found = shown().filter(env=env) if env else shown()
             tokens = list(found)
         if options["json"]:
@@ -28,11 +30,15 @@ class Command(BaseCommand):
             return
         if not tokens:
             self.stdout.write("There is none yet: manage.py create_service_token makes one.")
-        for token in tokens:
-            self.stdout.write(_line(token))
+            return
+        lines = [HEADER, *map(_cells, tokens)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        for cells in lines:
+            padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+            self.stdout.write("  ".join(padded).rstrip())
 
 
-def _line(token: ServiceToken) -> str:
-    used = f"last used {age(token.last_used_at)}" if token.last_used_at else "never used"
+def _cells(token: ServiceToken) -> tuple[str, ...]:
+    used = age(token.last_used_at) if token.last_used_at else "never"
     state = f"revoked {age(token.revoked_at)}" if token.revoked_at else "live"
-    return f"{token.name}  {token.env}  {token.app}  …{token.hint}  {state}, {used}"
+    return token.name, token.env, token.app, token.hint, state, used

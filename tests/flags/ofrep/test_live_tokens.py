@@ -10,7 +10,7 @@ from flags.ofrep import process
 from flags.ofrep.live import GOOD_SECONDS, Live, LiveTokens, TokensUnknown
 from tests.flags.ofrep.asking import ask
 
-TOKEN = Live(1, "reads", "staging")
+TOKEN = Live(1, "reads", "staging", "raptor-staging", "1a2b")
 
 
 class Table:
@@ -89,6 +89,32 @@ def test_nothing_is_known_before_the_first_look(table):
     table.is_away = True
     with pytest.raises(TokensUnknown):
         table.known().find("hash")
+
+
+def test_what_was_read_as_the_process_began_is_known_while_the_database_is_away(table):
+    known = table.known()
+    known.begin()
+    table.is_away = True
+    table.now += 60
+    assert known.find("hash") == TOKEN
+
+
+@pytest.mark.parametrize("error", [OperationalError("away"), RuntimeError("a fault")])
+def test_a_first_look_that_fails_stops_nothing(table, error, monkeypatch):
+    closed = []
+    monkeypatch.setattr("flags.ofrep.live.let_go", lambda: closed.append(True))
+    known = table.known()
+    good = known._read
+
+    def fail():
+        raise error
+
+    known._read = fail
+    known.begin()
+    assert closed
+    known._read = good
+    table.now += 4
+    assert known.find("hash") == TOKEN
 
 
 def test_one_thread_looks_and_the_others_go_on_with_what_is_known(table):

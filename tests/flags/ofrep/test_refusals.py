@@ -78,6 +78,29 @@ def test_a_body_that_is_not_understood_is_400(secret, key, body, code):
     assert answer.json().get("key") == key
 
 
+@pytest.mark.parametrize(
+    "body", ['{"context": {"a": %s}}' % ("9" * 6000), "[" * 10_000 + "]" * 10_000]
+)
+def test_json_that_python_does_not_read_is_not_called_something_else(secret, body):
+    assert ask(secret, LOW, body).json()["errorDetails"] == "The body cannot be read as JSON."
+
+
+def test_the_log_says_once_a_minute_whose_token_was_refused_and_never_the_secret(
+    secret, settings, caplog
+):
+    settings.OFREP_REQUESTS_PER_MINUTE = 2
+    of_prod = new_token("elsewhere", "prod")
+    statuses = [ask(each).status_code for each in [of_prod] * 4 + [secret] * 4]
+    assert statuses == [403, 403, 429, 429, 200, 200, 429, 429]
+    lines = [each for each in caplog.records if each.name == "flags.ofrep"]
+    assert [each.levelname for each in lines] == ["WARNING"] * 3
+    said = [each.getMessage() for each in lines]
+    whose = f"elsewhere of prod for raptor-prod (ends in {of_prod[-4:]})"
+    assert "403" in said[0] and "429" in said[1] and whose in said[0] and whose in said[1]
+    assert "429" in said[2] and f"(ends in {secret[-4:]})" in said[2]
+    assert secret not in caplog.text and of_prod not in caplog.text
+
+
 def test_a_silly_body_is_413_and_is_not_read(secret):
     assert ask(secret, LOW, " " * (MAX_BODY_BYTES - 2) + "{}").status_code == 200
     assert ask(secret, LOW, " " * MAX_BODY_BYTES + "{}").status_code == 413

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
+from audit.commits import OutcomeUnknown
 from audit.models import AuditEntry
 from flags.models import ServiceToken
 from flags.ofrep import tokens
@@ -60,9 +61,17 @@ def test_in_json_there_is_all_that_a_program_needs(declared):
 def test_the_list_is_in_words_and_by_environment(declared):
     assert "none yet" in run("service_tokens")[0]
     run("create_service_token", *TOLD)
-    [line] = run("service_tokens", "--env", "staging")[0].splitlines()
-    assert line.startswith("raptor-reads  staging  raptor-staging  …")
-    assert line.endswith("live, never used")
+    run("create_service_token", "a", "--env", "staging")
+    header, *lines = run("service_tokens", "--env", "staging")[0].splitlines()
+    assert header.split() == ["NAME", "ENV", "APP", "ENDS", "IN", "STATE", "LAST", "USED"]
+    hints = ServiceToken.objects.order_by("name").values_list("hint", flat=True)
+    assert [line.split() for line in lines] == [
+        ["a", "staging", "a", hints[0], "live", "never"],
+        ["raptor-reads", "staging", "raptor-staging", hints[1], "live", "never"],
+    ]
+    for title, cells in {"APP": ("a ", "raptor-staging "), "LAST USED": ("never",) * 2}.items():
+        at = header.index(title)
+        assert all(line[at:].startswith(cell) for line, cell in zip(lines, cells, strict=True))
     assert "none yet" in run("service_tokens", "--env", "prod")[0]
     run(*REVOKE)
     assert "revoked " in run("service_tokens")[0]
@@ -97,9 +106,24 @@ def test_a_database_that_fails_is_one_line(declared, monkeypatch):
         raise OperationalError("connection refused\nIs the server running?")
 
     monkeypatch.setattr(tokens.ServiceToken.objects, "filter", fail)
-    for arguments in (("create_service_token", *TOLD), REVOKE, ("service_tokens",)):
+    for arguments, so in (
+        (("create_service_token", *TOLD), "No token was made."),
+        (REVOKE, "Nothing was revoked: the token is as good as before."),
+        (("service_tokens",), "This command only reads: nothing was changed."),
+    ):
         with pytest.raises(CommandError) as failed:
             run(*arguments)
         assert failed.value.returncode == 1
         assert "The database does not answer" in str(failed.value)
-        assert "\n" not in str(failed.value)
+        assert str(failed.value).endswith(so) and "\n" not in str(failed.value)
+
+
+def test_of_a_token_that_may_have_been_made_nobody_has_the_secret(declared, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OutcomeUnknown(AuditEntry(pk=7, action="console.service_token.created"))
+
+    monkeypatch.setattr(tokens, "_record", fail)
+    with pytest.raises(CommandError, match="not known whether") as failed:
+        run("create_service_token", *TOLD)
+    assert str(failed.value).endswith("a secret that nobody was told: revoke it.")
+    assert "No token was made" not in str(failed.value)

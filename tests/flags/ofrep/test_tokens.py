@@ -90,11 +90,19 @@ def test_a_revoked_token_stays_and_its_name_is_free_again(alice):
         ("a", "staging", "x\0y"),
         ("a", "staging", "x" * 101),
         ("a", "staging", "\ud800"),
+        ("a", "staging", "raptor-\u202edorp"),
+        ("a", "staging", "raptor\u200b"),
     ],
 )
 def test_what_cannot_be_kept_is_refused(alice, told):
     with nothing_changed(), pytest.raises(NotUnderstood):
         create(*told, actor=alice)
+
+
+def test_a_character_that_cannot_be_seen_is_named_and_others_are_taken(alice):
+    with pytest.raises(NotUnderstood, match=r"cannot be seen \(U\+202E\)"):
+        create("a", "staging", "raptor\u202e", actor=alice)
+    assert create("a", "staging", "Raptor é 鷹", actor=alice)[0].app == "Raptor é 鷹"
 
 
 def test_a_name_is_taken_once_for_each_environment(alice):
