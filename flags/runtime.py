@@ -78,17 +78,20 @@ def store() -> "Store":
     return _store or _open_store()
 
 
-def begin() -> None:
+def begin(heard: Callable[[bool, list[str]], None] | None = None) -> None:
     """Have this process read its flags from now on, without waiting for them.
 
     For web processes, after the fork: what they show while the database is away is what they read
-    before it. A file that is no good stops nothing here.
+    before it. A file that is no good stops nothing here. `heard` is called after each load, as
+    `Store.listen` has it.
     """
     import contextlib
 
     from flags.declarations import DeclarationsError
 
     with contextlib.suppress(DeclarationsError):
+        if heard is not None:
+            store().listen(heard)
         store().begin()
 
 

@@ -41,10 +41,10 @@ logconfig_dict = logs.CONFIG
 
 
 def post_worker_init(worker: Any) -> None:
-    """In each worker, after the fork: read the flags from the start on, and the service tokens
-    once, so that there is what was known last, should the database go away."""
+    """In each worker, after the fork: read the flags, and the service tokens beside them, from the
+    start on, so that there is what was known last, should the database go away."""
     from flags import runtime
     from flags.ofrep import process
 
-    runtime.begin()
+    runtime.begin(process.live_tokens.keep)
     process.live_tokens.begin()

@@ -24,8 +24,11 @@ WAITED_FOR_SECONDS = 2.0
 """Older than that, a request waits for the look that another thread has begun."""
 UNKNOWN_SECONDS = 0.3
 """For a token that is not known the table is looked at again after so long."""
-GOOD_SECONDS = 3600.0
-"""So long what is known is good while the database is away."""
+GOOD_SECONDS = 600.0
+"""So long what is known is good while the database is away, or too slow: a token that is revoked
+meanwhile is good as long in other processes. Services keep their last known values after that."""
+KEPT_SECONDS = 5.0
+"""Without a request the table is looked at again after so long, whenever the flags are read."""
 LOOK_SECONDS = 1.0
 """A look, and waiting for one, is over after so long."""
 RETRY_SECONDS = 3.0
@@ -91,6 +94,16 @@ class LiveTokens:
         finally:
             let_go()
 
+    def keep(self, went_well: bool, changed: list[str]) -> None:
+        """After each load of the flags, in the refresher's thread: a process that nobody asks knows
+        the tokens of now, too, when the database goes away. Never raises."""
+        if went_well and self._clock() - self._read_at > KEPT_SECONDS:
+            self.begin()
+
+    def drop(self, secret_hash: str) -> None:
+        """Know that token no more: it was just revoked, here."""
+        self._tokens = {each: at for each, at in self._tokens.items() if each != secret_hash}
+
     def find(self, secret_hash: str) -> Live | None:
         """The live token of that hash; None: there is none. Raises TokensUnknown."""
         now = self._clock()
@@ -104,6 +117,9 @@ class LiveTokens:
                 self._look(now, waits=True)
                 found = self._tokens.get(secret_hash)
         if now - self._read_at > GOOD_SECONDS:
+            raise TokensUnknown
+        if found is None and self._failed_at > self._read_at:
+            # It may have been made since.
             raise TokensUnknown
         return found
 

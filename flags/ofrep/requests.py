@@ -1,6 +1,5 @@
 """Who asks, and whether what they sent is understood: each refusal as the protocol has it."""
 
-import hashlib
 import json
 import logging
 from enum import Enum, auto
@@ -14,6 +13,7 @@ from accounts.http import client_address
 from flags.ofrep import process
 from flags.ofrep.limits import REFUSALS_PER_MINUTE
 from flags.ofrep.live import Live, TokensUnknown
+from flags.ofrep.tokens import digest
 
 logger = logging.getLogger("flags.ofrep")
 
@@ -55,8 +55,7 @@ def authenticate(request: HttpRequest) -> Live:
     """
     secret = _secret(request)
     try:
-        digest = hashlib.sha256(secret.encode(errors="replace")).hexdigest()
-        token = process.live_tokens.find(digest) if secret else None
+        token = process.live_tokens.find(digest(secret)) if secret else None
     except TokensUnknown as error:
         raise unknown("service tokens") from error
     if token is None:

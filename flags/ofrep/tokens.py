@@ -3,6 +3,7 @@
 (But for `last_used_at`, which `flags.ofrep.live` notes.)
 """
 
+import functools
 import hashlib
 import re
 import secrets
@@ -38,7 +39,7 @@ class NotUnderstood(ActRefused):
 
 def digest(secret: str) -> str:
     """What is kept of a secret: its SHA-256, in hex."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 
 def shown() -> QuerySet[ServiceToken]:
@@ -98,6 +99,7 @@ def revoke(token: ServiceToken, *, actor: Actor, now: datetime | None = None) ->
         if not live.update(revoked_at=now, revoked_by=actor.user):
             return False
         _record(token, actor, "revoked", now)
+        transaction.on_commit(functools.partial(process.live_tokens.drop, token.secret_hash))
     return True
 
 

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from flags.client.source import AGE
 from flags.declarations import DeclarationsError
 from flags.ofrep.answers import Answers, FlagsUnknown, answers, is_known_as
 from flags.ofrep.requests import Code, Refused, authenticate, check_body, check_method, unknown
 
 logger = logging.getLogger(__name__)
 JSON = "application/json"
-AGE = "X-Flags-Age"
-"""Header: how many whole seconds ago the console read its rows. Absent without a DB layer."""
 
 
 def _endpoint(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

@@ -69,7 +69,7 @@ def test_an_unknown_token_is_looked_for_some_times_a_second_and_no_oftener(table
     assert known.find("new") == TOKEN
 
 
-def test_while_the_database_is_away_what_is_known_is_good_for_an_hour(table):
+def test_while_the_database_is_away_what_is_known_is_good_for_ten_minutes(table):
     known = table.known()
     known.find("hash")
     table.is_away = True
@@ -82,6 +82,43 @@ def test_while_the_database_is_away_what_is_known_is_good_for_an_hour(table):
         known.find("hash")
     table.is_away = False
     table.now += 4
+    assert known.find("hash") == TOKEN
+
+
+def test_while_the_database_is_away_nobody_says_that_a_token_is_unknown(table):
+    known = table.known()
+    known.find("hash")
+    table.is_away = True
+    table.now += 5
+    assert known.find("hash") == TOKEN
+    with pytest.raises(TokensUnknown):
+        known.find("new")
+
+
+def test_a_token_that_is_revoked_here_is_unknown_at_once_whatever_the_database_does(table):
+    known = table.known()
+    known.find("hash")
+    table.is_away = True
+    known.drop("hash")
+    known.look_again()
+    with pytest.raises(TokensUnknown):
+        known.find("hash")
+    table.is_away = False
+    table.tokens.clear()
+    table.now += 4
+    assert known.find("hash") is None
+
+
+def test_a_process_that_nobody_asks_looks_again_with_its_flags(table):
+    known = table.known()
+    known.begin()
+    for _ in range(100):
+        table.now += 1
+        known.keep(True, [])
+    assert 15 <= table.looks <= 21
+    table.is_away = True
+    table.now += 500
+    known.keep(False, [])
     assert known.find("hash") == TOKEN
 
 

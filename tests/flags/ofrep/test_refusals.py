@@ -159,9 +159,9 @@ def test_once_they_are_known_an_outage_is_none_of_a_services_business(secret, mo
         raise OperationalError("away")
 
     monkeypatch.setattr(process.live_tokens, "_read", away)
-    monkeypatch.setattr(process.live_tokens, "_read_at", process.live_tokens._read_at - 600)
+    monkeypatch.setattr(process.live_tokens, "_read_at", process.live_tokens._read_at - 300)
     assert ask(secret).status_code == 200
-    assert ask("wrong").status_code == 401
+    assert ask("wrong").status_code == 503
 
 
 @BOTH
