@@ -6,7 +6,7 @@ vars: by resolving with and without. What cannot be seen from here is said, neve
 is removed here.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,7 +20,7 @@ from flags.heroku.table import apps
 from flags.history import LastChange, changes_of
 from flags.known_since import known_since
 from flags.layers import resolve
-from flags.models import Env, FeatureFlag
+from flags.models import Env, FeatureFlag, ServiceToken
 from flags.rows import orphans
 from flags.slots import companion
 from flags.state import FlagState, environment, read_states
@@ -38,6 +38,8 @@ class Seen:
     there: Mapping[str, FlagState]
     told: Mapping[tuple[str, str], Reported]
     busy: Collection[str]
+    services: Sequence[str]
+    """The apps that read flags over HTTP, by their live tokens."""
     now: datetime
     key: str | None = None
     """The one flag that is looked at, None for all."""
@@ -67,7 +69,9 @@ def look(env: str, now: datetime, *, key: str | None = None) -> Seen:
     keys = None if key is None else [key]
     here, there = (_states(name, keys, now) for name in (env, other_than(env)))
     busy = set(companion().busy(list(here)))
-    return Seen(env, here, there, everyone(), busy, now, key)
+    live = ServiceToken.objects.filter(revoked_at=None)
+    services = sorted(set(live.values_list("app", flat=True)))
+    return Seen(env, here, there, everyone(), busy, services, now, key)
 
 
 def other_than(env: str) -> str:
@@ -99,7 +103,8 @@ def settled(seen: Seen, days: int) -> list[Entry]:
     for key in alike:
         held = {env: since[env][key] for env in since}
         if all(each.moment and each.moment <= before for each in held.values()):
-            found.append(steps.settled((seen.here[key], seen.there[key]), held, days))
+            states = seen.here[key], seen.there[key]
+            found.append(steps.settled(states, held, days, seen.services))
     return found
 
 
@@ -152,17 +157,20 @@ def _equals_default(state: FlagState) -> bool:
 
 def _would_change(seen: Seen, state: FlagState) -> bool:
     """Whether the flag would resolve to another value without its row: here, or in an app that
-    reported. As if rows were read, wherever they are not: the layer may be turned on again."""
+    reported, however long ago. As if rows were read, wherever they are not: the layer may be turned
+    on again."""
     default = state.declaration.default
-    said = [app.values.get(state.key) for app in seen.apps_of(state.env)]
+    said = [app.values.get(state.key) for app in seen.told.values() if app.env == state.env]
     said.append(state.resolution.env)
     return any(resolve(db=None, env=env, yaml=default).value is not default for env in said)
 
 
 def _says_so(seen: Seen, state: FlagState) -> list[str]:
-    """The apps of its environment with a config var of the flag."""
-    names = {each.app for each in seen.apps_of(state.env) if state.key in each.values}
-    if not names and state.resolution.env is not None:
+    """The apps of its environment where the row keeps a config var of the flag dormant. Where no
+    rows are read the config var decides, and stays."""
+    told = [each for each in seen.apps_of(state.env) if state.key in each.values]
+    names = {each.app for each in told if each.db_layer}
+    if not told and state.resolution.env is not None and state.environment.db_layer:
         names.add(console_app(state.env) or settings.APP_NAME)
     return sorted(names)
 

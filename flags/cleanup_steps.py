@@ -56,9 +56,11 @@ class Entry:
         yield from (f"      {command}" for command in self.commands)
 
 
-def settled(states: Collection[FlagState], since: dict[str, Since], days: int) -> Entry:
-    """`states` are of one flag, the environment first that the list is of; `since` by
-    environment."""
+def settled(
+    states: Collection[FlagState], since: dict[str, Since], days: int, services: Sequence[str]
+) -> Entry:
+    """`states` are of one flag, the environment first that the list is of; `since` by environment;
+    `services` read flags over HTTP."""
     state = next(iter(states))
     told = "; ".join(_holds(each, since[each.env]) for each in states)
     known = [each.moment for each in since.values() if each.moment]
@@ -69,12 +71,17 @@ def settled(states: Collection[FlagState], since: dict[str, Since], days: int) -
         state.env,
         Reason.SETTLED,
         f"{word(state.value)} in both environments, unchanged for {days} days or more: {told}",
-        f"Take the question out of the code ({used}), {keep}, and release it to both "
+        f"Take the question out of the code ({used}), {_also_in(services)}{keep}, and release it "
+        "to both "
         "environments; then its entry out of the flags YAML file, and release again. Its config "
         "vars go next (deprecation_table), its rows last: they are listed here then.",
         (f"git grep -n {state.key}", manage("deprecation_table")),
         max(known, default=None),
     )
+
+
+def _also_in(services: Sequence[str]) -> str:
+    return f"of {', '.join(services)} too, which read flags over HTTP, " if services else ""
 
 
 def _holds(state: FlagState, since: Since) -> str:

@@ -21,8 +21,11 @@ def flag_required(key: str, *, otherwise: Otherwise | None = None) -> Callable[[
 
     `otherwise` is a view, which is called with the same arguments, or the URL name, path or address
     to redirect to. The flag is asked at each request, never at import. An undeclared key raises
-    UndeclaredFlag under DEBUG and in tests; in production it counts as off.
+    UndeclaredFlag under DEBUG and in tests; in production it counts as off. Raises TypeError for a
+    key that is no text, such as the view itself where the parentheses were forgotten.
     """
+    if not isinstance(key, str):
+        raise TypeError(f'flag_required takes the flag\'s key: @flag_required("key"), not {key!r}')
 
     def decorate(view: Viewed) -> Viewed:
         if isinstance(view, type) and issubclass(view, View):

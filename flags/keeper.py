@@ -180,7 +180,9 @@ class Keeper:
     def _go_without(self) -> None:
         """Have no read wait any more for a load that is late. Under the lock."""
         if not self._table.resolutions:
-            logger.warning("flags of %s did not load in time: rows unknown", self.name)
+            logger.warning(
+                "flags of %s did not load in time: env and yaml answer until they do", self.name
+            )
             self.publish_last_known(self._refresher)
 
     # --- in the refresher's thread -------------------------------------------
@@ -211,7 +213,8 @@ class Keeper:
         if by is not self._refresher:
             return True
         if self.is_failing:
-            logger.info("flags of %s are read again", self.name)
+            # As loud as the loss: whoever saw that one sees its end.
+            logger.warning("flags of %s are read again", self.name)
         self.is_failing = False
         return True
 

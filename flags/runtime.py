@@ -141,12 +141,18 @@ def _open_store() -> "Store":
 
 
 def _build_store() -> "Store":
-    from django.conf import settings
+    try:
+        from django.conf import settings
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "flags.is_on() goes by Django's settings, and there is no Django here: without it, use "
+            "flags.client.FlagClient"
+        ) from error
 
     from flags.store import Store
 
-    if getattr(settings, "FLAGS_URL", ""):
-        # A project that is not the console.
+    if getattr(settings, "FLAGS_URL", "") or not hasattr(settings, "CONSOLE_ENV"):
+        # A project that is not the console, or one that was told nothing.
         from flags.reader.source import store_of
 
         return store_of(declared())

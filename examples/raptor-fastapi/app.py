@@ -51,6 +51,12 @@ async def orders(after: int = 0) -> dict[str, object]:
     return {"paging": "none", "orders": found}
 
 
+def console() -> str:
+    if flags.is_failing:
+        return "failing"
+    return "has not answered yet" if flags.age is None else "answers"
+
+
 @app.get("/health")
 async def health() -> dict[str, object]:
     """Up as long as this answers: a console that is away is no reason to restart this service."""
@@ -58,7 +64,7 @@ async def health() -> dict[str, object]:
         "status": "ok",
         "flags": {
             "age": flags.age,
-            "console": "failing" if flags.is_failing else "answers",
+            "console": console(),
             "sources": {key: flags.explain(key).source for key in flags.declarations},
         },
     }

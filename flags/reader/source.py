@@ -22,7 +22,8 @@ def address() -> Address:
             plain_http=getattr(settings, "FLAGS_PLAIN_HTTP", False),
         )
     except ValueError as error:
-        raise ImproperlyConfigured(f"FLAGS_URL, FLAGS_TOKEN: {error}") from None
+        words = str(error).replace("plain_http=True", "FLAGS_PLAIN_HTTP = True")
+        raise ImproperlyConfigured(f"FLAGS_URL, FLAGS_TOKEN: {words}") from None
 
 
 def ttl() -> float:

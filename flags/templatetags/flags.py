@@ -17,8 +17,9 @@ class IfFlag(template.Node):
         self.key, self.nodelist_on, self.nodelist_off = key, on, off
 
     def render(self, context: template.Context) -> Any:
-        # A missing variable or None is a key that nobody declares, and is told of as such.
-        is_on = flags.is_on(str(self.key.resolve(context)))
+        key = self.key.resolve(context)
+        # A variable that is missing or no text is a key that nobody declares: told of by its name.
+        is_on = flags.is_on(key if isinstance(key, str) and key else f"{{{{ {self.key.token} }}}}")
         return (self.nodelist_on if is_on else self.nodelist_off).render(context)
 
 

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
+from audit.cli import shell_actor
 from audit.models import AuditEntry
 from flags.cleanup import clean_up
 from flags.cleanup_steps import Entry, Reason
 from flags.config_vars import GATE_KEY
 from flags.models import ConfigVarReport, DeclaredFlag, FeatureFlag
+from flags.ofrep.tokens import create
 from flags.state import read_state
 from flags.sync import sync_flags
 from promotions.models import Promotion, State
@@ -358,3 +360,25 @@ def test_a_release_of_both_consoles_is_all_that_it_takes():
     for env in ENVS:
         release(env)
     assert clean_up("prod", 0, datetime.now(UTC) + SECOND)
+
+
+def test_a_config_var_of_an_app_that_reads_no_rows_stays():
+    """There it decides, and the deprecation table calls it active."""
+    pin(KEY, "prod", False, now=START)
+    take({KEY: False}, app=API["prod"], switch=None, now=START)
+    entry = the(Reason.DEFAULT, env="prod", now=START)
+    assert not any("config:unset" in command for command in entry.commands)
+    assert entry.why.endswith("it stays off")
+
+
+def test_a_contrary_config_var_keeps_the_row_however_long_ago_it_was_told_of():
+    pin(KEY, "prod", False, now=START)
+    take({KEY: True}, app=API["prod"], imported=True, now=START)
+    assert reasons(env="prod", now=START + timedelta(hours=25)) == []
+
+
+def test_services_that_read_over_http_are_named_where_the_question_is_to_go():
+    pinned()
+    assert "over HTTP" not in the(Reason.SETTLED).step
+    create("reads", "prod", "raptor-prod", actor=shell_actor())
+    assert "of raptor-prod too, which read flags over HTTP" in the(Reason.SETTLED).step

@@ -245,3 +245,11 @@ def test_a_subclass_is_guarded_and_a_decorated_one_leaves_its_parent_alone():
         for guarded in (Child, Grandchild):
             with pytest.raises(Http404):
                 guarded.as_view()(get)
+
+
+def test_without_its_parentheses_it_is_refused_at_import():
+    with pytest.raises(TypeError, match="flag_required takes the flag's key"):
+
+        @flag_required
+        def view(request):
+            """Never asked."""

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from flags import declarations, stubs
+from flags import declarations, runtime, stubs
 from flags.declarations import DeclarationsError
 
 
@@ -29,7 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *, output: Path, check: bool, **options: Any) -> None:
         try:
-            keys = list(declarations.load(settings.FEATURE_FLAGS_FILE))
+            keys = list(declarations.load(runtime.flags_file()))
             if check:
                 stale = stubs.out_of_date(output, keys)
             else:

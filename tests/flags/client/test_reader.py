@@ -136,3 +136,23 @@ with inline_store():
 """
     nobody = "http://127.0.0.1:9"
     assert _run(done, nobody, TOKEN) == ["True False", "True", "undeclared"]
+
+
+def test_without_an_address_the_first_question_names_the_settings():
+    done = """
+from django.core.exceptions import ImproperlyConfigured
+try:
+    flags.is_on("console_billing")
+except ImproperlyConfigured as error:
+    print("FLAGS_URL" in str(error))
+"""
+    assert _run(done, "", TOKEN) == ["True"]
+
+
+def test_its_stubs_are_written_by_the_same_command(tmp_path):
+    done = """
+from django.core.management import call_command
+call_command("flag_stubs", "--output", sys.argv[4], stdout=sys.stderr)
+"""
+    _run(done, "http://127.0.0.1:9", TOKEN, "1", str(tmp_path))
+    assert "console_billing" in (tmp_path / "flags" / "__init__.pyi").read_text()
