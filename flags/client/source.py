@@ -42,8 +42,9 @@ class ConsoleSource(RowSource):
 
     Each load is one request over a connection of its own. What it says of a flag that it cannot
     give a value for does not count: the flag keeps the value that the console gave it before. Nor
-    does an answer of older rows than those that are known: of the console's processes one may hear
-    of a change later than another, and no value goes back and forth because of it.
+    does an answer of rows that are known to be older: of the console's processes one may hear of a
+    change later than another. Ages are told in whole seconds, so within one a value may go back
+    for one question.
     """
 
     def __init__(
