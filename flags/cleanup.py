@@ -116,10 +116,10 @@ def _is_alike(seen: Seen, key: str) -> bool:
     states = seen.here[key], seen.there[key]
     if key == GATE_KEY or key in seen.busy or states[0].value is not states[1].value:
         return False
-    if not all(_is_known(state) for state in states):
+    if not all(is_known(state) for state in states):
         return False
     return all(
-        _in_app(state, app) is state.value for state in states for app in seen.apps_of(state.env)
+        in_app(state, app) is state.value for state in states for app in seen.apps_of(state.env)
     )
 
 
@@ -127,7 +127,7 @@ def _shows_config_vars(state: FlagState) -> bool:
     return state.environment.config_vars is not None
 
 
-def _is_known(state: FlagState) -> bool:
+def is_known(state: FlagState) -> bool:
     """Whether its value does not hang on config vars that nobody reported."""
     return _shows_config_vars(state) or state.resolution.db is not None
 
@@ -142,7 +142,7 @@ def equal_to_default(seen: Seen) -> list[Entry]:
     removable = {
         key: state
         for key, state in rows.items()
-        if key not in seen.busy and not _would_change(seen, state)
+        if key not in seen.busy and not would_change(seen, state)
     }
     changes = changes_of(removable.values())
     return [
@@ -155,7 +155,7 @@ def _equals_default(state: FlagState) -> bool:
     return state.row is not None and bool(state.row.value) is state.declaration.default
 
 
-def _would_change(seen: Seen, state: FlagState) -> bool:
+def would_change(seen: Seen, state: FlagState) -> bool:
     """Whether the flag would resolve to another value without its row: here, or in an app that
     reported, however long ago. As if rows were read, wherever they are not: the layer may be turned
     on again."""
@@ -175,7 +175,7 @@ def _says_so(seen: Seen, state: FlagState) -> list[str]:
     return sorted(names)
 
 
-def _in_app(state: FlagState, app: Reported) -> bool:
+def in_app(state: FlagState, app: Reported) -> bool:
     """The flag's value in an app, by what the app reported."""
     return resolve(
         db=bool(state.row.value) if state.row and app.db_layer else None,
@@ -214,7 +214,7 @@ def unseen(seen: Seen) -> list[Entry]:
     rows = [each for each in seen.here.values() if _equals_default(each)]
     if rows and not _shows_config_vars(rows[0]):
         found.append(steps.unseen_console(seen.env, "rows equal to their default"))
-    if not all(_is_known(state) for state in seen.there.values()):
+    if not all(is_known(state) for state in seen.there.values()):
         found.append(steps.unseen_console(other, f"flags without a row in {other}"))
     consoles_ = {console_app(env) for env in Env.values}
     dim = [

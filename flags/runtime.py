@@ -151,7 +151,8 @@ def _build_store() -> "Store":
 
     from flags.store import Store
 
-    if getattr(settings, "FLAGS_URL", "") or not hasattr(settings, "CONSOLE_ENV"):
+    is_console = hasattr(settings, "FLAG_CONSOLE_FEATURE_FLAGS_DB")
+    if getattr(settings, "FLAGS_URL", "") or not is_console:
         # A project that is not the console, or one that was told nothing.
         from flags.reader.source import store_of
 

@@ -15,6 +15,7 @@ from audit.deadline import answers_within
 from audit.failures import let_go
 from flags import config_vars, runtime
 from flags.cleanup import MAX_DAYS, clean_up
+from flags.cleanup_reasons import why_not
 from flags.cleanup_steps import as_json as entry_as_json
 from flags.cli import PATIENCE_SECONDS
 from flags.errors import UndeclaredFlag
@@ -89,19 +90,24 @@ class Command(BaseCommand):
         """Nothing answers for the database here: of what it says is the list made."""
         try:
             with answers_within(PATIENCE_SECONDS):
-                found = clean_up(env, days, timezone.now(), key=key)
-                if key is not None and key not in {entry.flag for entry in found}:
-                    read_state(key, env)
+                now = timezone.now()
+                found = clean_up(env, days, now, key=key)
+                is_listed = any(entry.flag for entry in found)
+                reasons = [] if is_listed or key is None else why_not(key, env, days, now)
         except DBError as error:
             let_go()
             raise database_failed(error, status=DATABASE_DOWN) from error
         except UndeclaredFlag as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(
+                f"{env} neither declares {key} nor has a row of it: there is nothing to clean up."
+            ) from error
         if as_json:
             self.stdout.write(json.dumps([entry_as_json(entry) for entry in found], indent=2))
             return
-        if not any(entry.flag for entry in found):
+        if not is_listed:
             self.stdout.write(f"Nothing to clean up in {env}, as far as is seen from here.")
+        for reason in reasons:
+            self.stdout.write(f"{key}: {reason}")
         for entry in found:
             for line in entry.lines:
                 self.stdout.write(line)

@@ -146,7 +146,8 @@ try:
 except ImproperlyConfigured as error:
     print("FLAGS_URL" in str(error))
 """
-    assert _run(done, "", TOKEN) == ["True"]
+    for said in ("", 'settings.CONSOLE_ENV = "prod"'):
+        assert _run(said + done, "", TOKEN) == ["True"]
 
 
 def test_its_stubs_are_written_by_the_same_command(tmp_path):

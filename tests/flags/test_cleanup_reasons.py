@@ -1,0 +1,76 @@
+"""Why a flag that was asked for by name is not in the clean-up list."""
+
+import pytest
+
+from flags.cleanup import clean_up
+from flags.cleanup_reasons import why_not
+from flags.config_vars import GATE_KEY
+from flags.errors import UndeclaredFlag
+from flags.models import ConfigVarReport, DeclaredFlag
+from tests.conftest import console_actor
+from tests.flags.heroku.reporting import API, pin, take, told
+from tests.flags.test_cleanup import (
+    DAYS,
+    DEFAULT_ON,
+    KEY,
+    LATER,
+    SECOND,
+    START,
+    pinned,
+    reported,  # noqa: F401 - a fixture
+)
+from tests.promotions.conftest import marked
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("reported")]
+
+
+def said(key: str = KEY, env: str = "staging", now=LATER) -> str:
+    assert not any(entry.flag for entry in clean_up(env, DAYS, now, key=key))
+    return " ".join(why_not(key, env, DAYS, now))
+
+
+def test_values_that_differ():
+    pin(KEY, "staging", True, now=START)
+    assert "on in staging, off in prod" in said()
+    assert "Its row in staging is needed: it is not the default" in said()
+
+
+def test_an_app_that_has_another_value():
+    pinned()
+    take({KEY: False}, app=API["prod"], switch=None, now=LATER)
+    assert f"in {API['prod']} it is off, by the last report" in said()
+
+
+def test_a_change_that_is_too_young():
+    pinned(now=LATER - SECOND)
+    assert f"which is less than {DAYS} days" in said()
+    assert "in staging it is so since" in said() and "in prod it is so since" in said()
+
+
+def test_a_promotion_that_is_open(superadmin):
+    marked(console_actor(superadmin), DEFAULT_ON, START)
+    assert "a promotion of it is open" in said(DEFAULT_ON)
+
+
+def test_config_vars_that_nobody_reported():
+    pin(KEY, "staging", True, now=START)
+    pin(KEY, "prod", True, now=START)
+    ConfigVarReport.objects.filter(env="prod").delete()
+    assert "cannot be seen" not in " ".join(why_not(KEY, "staging", DAYS, LATER))
+    ConfigVarReport.objects.all().delete()
+    DeclaredFlag.objects.filter(env="prod", flag_key=KEY).update(default_value=False)
+    assert "prod" in said(DEFAULT_ON)
+
+
+def test_the_self_gate_and_flags_of_one_environment_or_none():
+    assert "self-gate" in said(GATE_KEY)
+    DeclaredFlag.objects.filter(env="prod", flag_key=KEY).delete()
+    assert "prod does not declare it" in said()
+    with pytest.raises(UndeclaredFlag):
+        said("no_such_flag")
+
+
+def test_the_command_says_it(declared):
+    out = told("flag_status", GATE_KEY, "--stale", "30")
+    assert "Nothing to clean up in staging" in out
+    assert f"{GATE_KEY}: It is the self-gate" in out
