@@ -151,7 +151,7 @@ def _build_store() -> "Store":
 
     from flags.store import Store
 
-    is_console = hasattr(settings, "FLAG_CONSOLE_FEATURE_FLAGS_DB")
+    is_console = hasattr(settings, "CONSOLE_ENVIRONMENTS")
     if getattr(settings, "FLAGS_URL", "") or not is_console:
         # A project that is not the console, or one that was told nothing.
         from flags.reader.source import store_of
