@@ -6,49 +6,25 @@ vars: by resolving with and without. What cannot be seen from here is said, neve
 is removed here.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import datetime
 
 from django.conf import settings
 
 from flags import cleanup_steps as steps
+from flags.cleanup_reasons import not_alike, row_stays, since_of, too_young
+from flags.cleanup_seen import Seen, equals_default, is_known, look, other_than, shows_config_vars
 from flags.cleanup_steps import Entry, Reason
-from flags.config_vars import GATE_KEY
-from flags.heroku.reported import Reported, console_app, consoles, everyone
+from flags.errors import UndeclaredFlag
+from flags.heroku.reported import console_app
 from flags.heroku.table import apps
 from flags.history import LastChange, changes_of
-from flags.known_since import known_since
-from flags.layers import resolve
-from flags.models import Env, FeatureFlag, ServiceToken
+from flags.models import Env, FeatureFlag
 from flags.rows import orphans
-from flags.slots import companion
-from flags.state import FlagState, environment, read_states
+from flags.state import FlagState, environment
 
 MAX_DAYS = 3650
 _ORDER = tuple(Reason)
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Both environments as the database has them now: `here` is the one that the list is of."""
-
-    env: str
-    here: Mapping[str, FlagState]
-    there: Mapping[str, FlagState]
-    told: Mapping[tuple[str, str], Reported]
-    busy: Collection[str]
-    services: Sequence[str]
-    """The apps that read flags over HTTP, by their live tokens."""
-    now: datetime
-    key: str | None = None
-    """The one flag that is looked at, None for all."""
-
-    def apps_of(self, env: str) -> list[Reported]:
-        """What the apps of `env` reported, without what is too old to count."""
-        return [
-            each for each in self.told.values() if each.env == env and not each.is_old(self.now)
-        ]
 
 
 def clean_up(env: str, days: int, now: datetime, *, key: str | None = None) -> list[Entry]:
@@ -64,105 +40,41 @@ def clean_up(env: str, days: int, now: datetime, *, key: str | None = None) -> l
     )
 
 
-def look(env: str, now: datetime, *, key: str | None = None) -> Seen:
-    """What the list of `env` is made of."""
-    keys = None if key is None else [key]
-    here, there = (_states(name, keys, now) for name in (env, other_than(env)))
-    busy = set(companion().busy(list(here)))
-    live = ServiceToken.objects.filter(revoked_at=None)
-    services = sorted(set(live.values_list("app", flat=True)))
-    return Seen(env, here, there, everyone(), busy, services, now, key)
-
-
-def other_than(env: str) -> str:
-    return next(name for name in Env.values if name != env)
-
-
-def _states(env: str, keys: list[str] | None, now: datetime) -> dict[str, FlagState]:
-    return {key: _as_known(state, now) for key, state in read_states(env, keys).items()}
-
-
-def _as_known(state: FlagState, now: datetime) -> FlagState:
-    """What was read in too long ago tells nothing of the config vars as they are now."""
-    told = state.environment.told
-    if told is None or not told.is_old(now):
-        return state
-    return replace(state, environment=replace(state.environment, config_vars=None))
+def why_not(key: str, env: str, days: int, now: datetime) -> list[str]:
+    """Sentences, for a flag of which `clean_up` lists nothing: why it is not called settled, and
+    why its row in `env` is not called removable. Raises UndeclaredFlag."""
+    seen = look(env, now, key=key)
+    if key not in seen.here:
+        raise UndeclaredFlag(key, env)
+    reasons = list(not_alike(seen, key))
+    if not reasons:
+        reasons += too_young(seen, since_of(seen, [key])[key], days)
+    return [*reasons, *row_stays(seen, seen.here[key])]
 
 
 def settled(seen: Seen, days: int) -> list[Entry]:
     """Flags with the same value in both environments, unchanged for `days` in both."""
-    alike = [key for key in seen.here if key in seen.there and _is_alike(seen, key)]
-    by_env = consoles(each for each in seen.told.values() if not each.is_old(seen.now))
-    since = {
-        env: known_since([states[key] for key in alike], by_env.get(env))
-        for env, states in ((seen.env, seen.here), (other_than(seen.env), seen.there))
-    }
-    before = seen.now - timedelta(days=days)
-    found = []
-    for key in alike:
-        held = {env: since[env][key] for env in since}
-        if all(each.moment and each.moment <= before for each in held.values()):
-            states = seen.here[key], seen.there[key]
-            found.append(steps.settled(states, held, days, seen.services))
-    return found
-
-
-def _is_alike(seen: Seen, key: str) -> bool:
-    """Whether the flag has one value wherever it can be seen, and nothing is under way with it.
-
-    Not the self-gate: it is there to be turned some day.
-    """
-    states = seen.here[key], seen.there[key]
-    if key == GATE_KEY or key in seen.busy or states[0].value is not states[1].value:
-        return False
-    if not all(is_known(state) for state in states):
-        return False
-    return all(
-        in_app(state, app) is state.value for state in states for app in seen.apps_of(state.env)
-    )
-
-
-def _shows_config_vars(state: FlagState) -> bool:
-    return state.environment.config_vars is not None
-
-
-def is_known(state: FlagState) -> bool:
-    """Whether its value does not hang on config vars that nobody reported."""
-    return _shows_config_vars(state) or state.resolution.db is not None
+    alike = [key for key in seen.here if not any(not_alike(seen, key))]
+    held = since_of(seen, alike)
+    return [
+        steps.settled((seen.here[key], seen.there[key]), held[key], days, seen.services)
+        for key in alike
+        if not any(too_young(seen, held[key], days))
+    ]
 
 
 def equal_to_default(seen: Seen) -> list[Entry]:
     """Rows that may go: without them the flag keeps its value in every app that is seen."""
-    rows = {
-        key: state
-        for key, state in seen.here.items()
-        if _equals_default(state) and _shows_config_vars(state)
-    }
     removable = {
         key: state
-        for key, state in rows.items()
-        if key not in seen.busy and not would_change(seen, state)
+        for key, state in seen.here.items()
+        if state.row is not None and shows_config_vars(state) and not any(row_stays(seen, state))
     }
     changes = changes_of(removable.values())
     return [
         steps.equals_default(state, changes[key], _says_so(seen, state))
         for key, state in removable.items()
     ]
-
-
-def _equals_default(state: FlagState) -> bool:
-    return state.row is not None and bool(state.row.value) is state.declaration.default
-
-
-def would_change(seen: Seen, state: FlagState) -> bool:
-    """Whether the flag would resolve to another value without its row: here, or in an app that
-    reported, however long ago. As if rows were read, wherever they are not: the layer may be turned
-    on again."""
-    default = state.declaration.default
-    said = [app.values.get(state.key) for app in seen.told.values() if app.env == state.env]
-    said.append(state.resolution.env)
-    return any(resolve(db=None, env=env, yaml=default).value is not default for env in said)
 
 
 def _says_so(seen: Seen, state: FlagState) -> list[str]:
@@ -173,15 +85,6 @@ def _says_so(seen: Seen, state: FlagState) -> list[str]:
     if not told and state.resolution.env is not None and state.environment.db_layer:
         names.add(console_app(state.env) or settings.APP_NAME)
     return sorted(names)
-
-
-def in_app(state: FlagState, app: Reported) -> bool:
-    """The flag's value in an app, by what the app reported."""
-    return resolve(
-        db=bool(state.row.value) if state.row and app.db_layer else None,
-        env=app.values.get(state.key),
-        yaml=state.declaration.default,
-    ).value
 
 
 def undeclared(seen: Seen) -> list[Entry]:
@@ -208,11 +111,11 @@ def orphans_with_steps(
 
 def unseen(seen: Seen) -> list[Entry]:
     """What is not known of both environments, and so may keep something out of the list."""
-    other = other_than(seen.env)
+    other = seen.other
     pairs = ((seen.env, seen.here), (other, seen.there))
     found = [steps.unseen_declarations(env) for env, states in pairs if not states and not seen.key]
-    rows = [each for each in seen.here.values() if _equals_default(each)]
-    if rows and not _shows_config_vars(rows[0]):
+    rows = [each for each in seen.here.values() if equals_default(each)]
+    if rows and not shows_config_vars(rows[0]):
         found.append(steps.unseen_console(seen.env, "rows equal to their default"))
     if not all(is_known(state) for state in seen.there.values()):
         found.append(steps.unseen_console(other, f"flags without a row in {other}"))

@@ -1,30 +1,23 @@
-"""Why a flag that was asked for by name is not in the clean-up list, in the order of the checks."""
+"""Why a flag, or a row, is not in the clean-up list: the list is what has no such reason."""
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
 
-from flags.cleanup import Seen, in_app, is_known, look, other_than, would_change
+from flags.cleanup_seen import Seen, equals_default, in_app, is_known, would_change
 from flags.config_vars import GATE_KEY
-from flags.errors import UndeclaredFlag
 from flags.heroku.reported import consoles
-from flags.known_since import known_since
+from flags.known_since import Since, known_since
 from flags.layers import word
 from flags.state import FlagState
 
 
-def why_not(key: str, env: str, days: int, now: datetime) -> list[str]:
-    """Sentences, for a flag of which `clean_up` lists nothing: why it is not called settled, and
-    why its row in `env` is not called removable. Raises UndeclaredFlag."""
-    seen = look(env, now, key=key)
-    if key not in seen.here:
-        raise UndeclaredFlag(key, env)
-    return [*_not_settled(seen, key, days), *_row_stays(seen, seen.here[key])]
+def not_alike(seen: Seen, key: str) -> Iterator[str]:
+    """Why it has not one value wherever it can be seen, or something is under way with it.
 
-
-def _not_settled(seen: Seen, key: str, days: int) -> Iterator[str]:
-    other = other_than(seen.env)
+    The self-gate never counts: it is there to be turned some day.
+    """
     if key not in seen.there:
-        yield f"It is not settled: {other} does not declare it."
+        yield f"It is not settled: {seen.other} does not declare it."
         return
     states = seen.here[key], seen.there[key]
     if key == GATE_KEY:
@@ -34,7 +27,7 @@ def _not_settled(seen: Seen, key: str, days: int) -> Iterator[str]:
     elif states[0].value is not states[1].value:
         yield (
             f"It is not settled: {word(states[0].value)} in {seen.env}, "
-            f"{word(states[1].value)} in {other}."
+            f"{word(states[1].value)} in {seen.other}."
         )
     elif unknown := [state.env for state in states if not is_known(state)]:
         yield (
@@ -51,27 +44,36 @@ def _not_settled(seen: Seen, key: str, days: int) -> Iterator[str]:
             f"It is not settled: in {' and '.join(apps)} it is {word(not states[0].value)}, by the "
             "last report."
         )
-    else:
-        yield from _too_young(seen, states, days)
 
 
-def _too_young(seen: Seen, states: tuple[FlagState, FlagState], days: int) -> Iterator[str]:
+def since_of(seen: Seen, keys: Collection[str]) -> dict[str, dict[str, Since]]:
+    """Since when each of these flags, which both environments declare, has its value, by key and
+    environment. Always the same number of queries."""
     told = consoles(each for each in seen.told.values() if not each.is_old(seen.now))
-    for state in states:
-        since = known_since([state], told.get(state.env))[state.key]
+    by_env = {
+        env: known_since([states[key] for key in keys], told.get(env))
+        for env, states in ((seen.env, seen.here), (seen.other, seen.there))
+    }
+    return {key: {env: since[key] for env, since in by_env.items()} for key in keys}
+
+
+def too_young(seen: Seen, held: Mapping[str, Since], days: int) -> Iterator[str]:
+    """Why its value has not held for `days` in both environments, given since when it has."""
+    for env, since in held.items():
         if since.moment is None:
-            yield f"It is not called settled: nobody knows since when it is so in {state.env}."
+            yield f"It is not called settled: nobody knows since when it is so in {env}."
         elif since.moment > seen.now - timedelta(days=days):
             yield (
-                f"It is not settled: in {state.env} it is so since {since.moment:%Y-%m-%d %H:%M} "
-                f"UTC, which is less than {days} days."
+                f"It is not settled: in {env} it is so since {since.moment:%Y-%m-%d %H:%M} UTC, "
+                f"which is less than {days} days."
             )
 
 
-def _row_stays(seen: Seen, state: FlagState) -> Iterator[str]:
+def row_stays(seen: Seen, state: FlagState) -> Iterator[str]:
+    """Why its DB row may not go; nothing for one without a row, or whose row nobody needs."""
     if state.row is None:
         return
-    if bool(state.row.value) is not state.declaration.default:
+    if not equals_default(state):
         yield f"Its row in {state.env} is needed: it is not the default."
     elif state.key in seen.busy:
         yield f"Its row in {state.env} is needed: a promotion is open."

@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from accounts.http import ConsoleRequest
 from flags import cleanup
+from flags.cleanup_seen import look
 from flags.cleanup_steps import Entry, Reason
 from flags.declarations import Risk
 from flags.layers import Source
@@ -158,7 +159,7 @@ class CleanUpFilter(admin.SimpleListFilter):
         if asked == Reason.UNDECLARED:
             # Their own table stands below the list.
             return queryset.none()
-        seen = cleanup.look(request.active_env, timezone.now())
+        seen = look(request.active_env, timezone.now())
         is_row = asked == Reason.DEFAULT
         found = cleanup.equal_to_default(seen) if is_row else cleanup.settled(seen, int(asked))
         self.found = [*found, *cleanup.unseen(seen)]

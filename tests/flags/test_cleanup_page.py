@@ -193,7 +193,7 @@ def test_days_are_a_whole_number(db, days):
 
 
 def test_while_the_database_is_down_there_is_no_list(declared):
-    down = mock.patch("flags.cleanup.read_states", side_effect=OperationalError("away"))
+    down = mock.patch("flags.cleanup_seen.read_states", side_effect=OperationalError("away"))
     with down, pytest.raises(CommandError) as caught:
         told("flag_status", "--stale", "30")
     assert caught.value.returncode == 3

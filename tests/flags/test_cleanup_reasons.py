@@ -2,8 +2,7 @@
 
 import pytest
 
-from flags.cleanup import clean_up
-from flags.cleanup_reasons import why_not
+from flags.cleanup import clean_up, why_not
 from flags.config_vars import GATE_KEY
 from flags.errors import UndeclaredFlag
 from flags.models import ConfigVarReport, DeclaredFlag

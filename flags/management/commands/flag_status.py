@@ -14,8 +14,7 @@ from audit.cli import database_failed
 from audit.deadline import answers_within
 from audit.failures import let_go
 from flags import config_vars, runtime
-from flags.cleanup import MAX_DAYS, clean_up
-from flags.cleanup_reasons import why_not
+from flags.cleanup import MAX_DAYS, clean_up, why_not
 from flags.cleanup_steps import as_json as entry_as_json
 from flags.cli import PATIENCE_SECONDS
 from flags.errors import UndeclaredFlag
