@@ -1,8 +1,8 @@
 """Typed stubs of `flags` for one project: with its flag keys as `Literal[…]`, so that editors
 complete them and type checkers refuse a typo.
 
-They are made of the package's own stub, so they offer what it offers. Written by the command
-`flag_stubs`.
+That of `flags` itself is made of the package's own stub; those of its helpers stand here, and a
+test holds them to the code. Written by the command `flag_stubs`.
 """
 
 import ast

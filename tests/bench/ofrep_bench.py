@@ -16,12 +16,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-
-import psutil
 
 from tests.legs import ROOT
-from tests.processes.server import free_port, wait_until_it_answers
+from tests.processes.server import free_port, gunicorn
 
 OFREP_FLAGS = 200
 WORKERS = 2
@@ -78,7 +75,7 @@ def measured(surroundings: dict[str, str], rounds: int, seconds: float) -> list[
         "OFREP_REQUESTS_PER_MINUTE": "0",
     }
     token = made_token(surroundings)
-    with gunicorn(surroundings) as port:
+    with console(surroundings) as port:
         constant = Kind("constant view", request("/ofrep/constant", token), 200, 1.0)
         bulk = Kind("bulk, 200", request(BULK, token), 200, 0.5)
         with talking(port) as line:
@@ -112,29 +109,18 @@ def made_token(surroundings: dict[str, str]) -> str:
 
 
 @contextmanager
-def gunicorn(surroundings: dict[str, str]) -> Iterator[int]:
+def console(surroundings: dict[str, str]) -> Iterator[int]:
+    """A console with WORKERS workers. Yields its port."""
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "raxxconsole.wsgi"]
-    command += ["-c", "python:raxxconsole.gunicorn", "--bind", f"127.0.0.1:{port}"]
-    process = subprocess.Popen(
-        [*command, "--workers", str(WORKERS)],
-        cwd=Path(ROOT),
-        env=surroundings,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until_it_answers(process, f"http://127.0.0.1:{port}/healthz")
+    with gunicorn(
+        *("raxxconsole.wsgi", "-c", "python:raxxconsole.gunicorn", "--workers", str(WORKERS)),
+        port=port,
+        surroundings=surroundings,
+        answers_at=f"http://127.0.0.1:{port}/healthz",
+        patience=30,
+        log=subprocess.DEVNULL,
+    ):
         yield port
-    finally:
-        workers = psutil.Process(process.pid).children(recursive=True)
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            for worker in [*workers, process]:
-                worker.kill()
 
 
 def request(path: str, token: str, **headers: str) -> bytes:

@@ -113,6 +113,41 @@ def wait_until_it_answers(
 
 
 @contextmanager
+def gunicorn(
+    *arguments: str,
+    port: int,
+    surroundings: dict[str, str],
+    answers_at: str,
+    patience: float = 20,
+    log: IO[str] | int | None = None,
+) -> Iterator[None]:
+    """gunicorn with these arguments, listening on loopback, once it answers at this address; ended
+    when the block is left, by force after `patience` seconds."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", *arguments, "--bind", f"127.0.0.1:{port}"],
+        cwd=ROOT,
+        env=surroundings,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        wait_until_it_answers(process, answers_at)
+        yield
+    finally:
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            # Its workers would go on serving.
+            for worker in workers:
+                worker.kill()
+            process.kill()
+            process.wait()
+
+
+@contextmanager
 def web_server(
     *, workers: int = 2, certificate: Path | None = None, port: int | None = None, **extra: str
 ) -> Iterator[str]:
@@ -126,27 +161,11 @@ def web_server(
         # A browser connects ahead of need, and gunicorn keeps a thread for each such connection.
         tls = ["--certfile", str(certificate), "--keyfile", str(certificate), "--threads", "32"]
     base = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "gunicorn", "raxxconsole.wsgi"),
-            *("-c", "python:raxxconsole.gunicorn", "--bind", f"127.0.0.1:{port}"),
-            *("--workers", str(workers), "--graceful-timeout", "3", *tls),
-        ],
-        cwd=ROOT,
-        env=environment(**extra),
-        stdin=subprocess.DEVNULL,
-    )
-    try:
-        wait_until_it_answers(process, f"{base}/healthz")
+    with gunicorn(
+        *("raxxconsole.wsgi", "-c", "python:raxxconsole.gunicorn"),
+        *("--workers", str(workers), "--graceful-timeout", "3", *tls),
+        port=port,
+        surroundings=environment(**extra),
+        answers_at=f"{base}/healthz",
+    ):
         yield base
-    finally:
-        workers_of_it = psutil.Process(process.pid).children(recursive=True)
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            # Its workers would go on serving.
-            for worker in workers_of_it:
-                worker.kill()
-            process.kill()
-            process.wait()

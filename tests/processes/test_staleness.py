@@ -5,8 +5,6 @@ told of the changes here (FLAGS_PUSH=0): the bound holds by itself.
 """
 
 import json
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -18,7 +16,7 @@ import flags
 from tests.processes import hurting, raw_sql
 from tests.processes.application import Application, application
 from tests.processes.preloaded import KEY
-from tests.processes.server import ROOT, environment, free_port, wait_until_it_answers
+from tests.processes.server import environment, free_port, gunicorn
 from tests.sizes import size
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,20 +82,16 @@ def ask(base: str) -> dict:
 def preloaded(worker: str) -> Iterator[str]:
     """gunicorn with four workers, forked from a process that has read flags."""
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "tests.processes.preloaded", "--preload"]
-    command += ["--workers", "4", "--worker-class", worker, "--threads", "2"]
-    process = subprocess.Popen(
-        [*command, "--bind", f"127.0.0.1:{port}", "--log-level", "warning", "--no-control-socket"],
-        cwd=ROOT,
-        env=environment(FLAGS_TTL_SECONDS=str(TTL), FLAGS_PUSH="0"),
-        stdin=subprocess.DEVNULL,
-    )
-    try:
-        wait_until_it_answers(process, f"http://127.0.0.1:{port}")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(60)
+    base = f"http://127.0.0.1:{port}"
+    with gunicorn(
+        *("tests.processes.preloaded", "--preload", "--workers", "4", "--worker-class", worker),
+        *("--threads", "2", "--log-level", "warning", "--no-control-socket"),
+        port=port,
+        surroundings=environment(FLAGS_TTL_SECONDS=str(TTL), FLAGS_PUSH="0"),
+        answers_at=base,
+        patience=60,
+    ):
+        yield base
 
 
 @pytest.mark.parametrize("worker", ["sync", "gthread"])
