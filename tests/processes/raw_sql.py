@@ -29,6 +29,18 @@ def change(statement: str, url: str = "", *, seconds: int = 20) -> int:
         return at.rowcount
 
 
+def store_sessions() -> set[int]:
+    """The process ids of the server's sessions that stores of this database hold; tests beside this
+    one have databases of their own on the same server. None on SQLite, which has no server."""
+    if database_url().startswith("sqlite:"):
+        return set()
+    found = rows(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE "
+        "'%SELECT flag_key, value FROM console_feature_flags%' AND pid <> pg_backend_pid()"
+    )
+    return {pid for (pid,) in found}
+
+
 def set_row(key: str, value: int, url: str = "", *, seconds: int = 20) -> None:
     """Give the DB row of `key` in staging this value; make the row where there is none."""
     where = f"WHERE flag_key='{key}' AND env='staging'"

@@ -58,20 +58,6 @@ def end_child() -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def store_sessions() -> set[int]:
-    """The server's processes for connections of stores. None on SQLite, which has no server."""
-    if connection.vendor == "sqlite":
-        return set()
-    return {
-        pid
-        for (pid,) in raw_sql.rows(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
-            "AND query LIKE '%SELECT flag_key, value FROM console_feature_flags%' "
-            "AND pid <> pg_backend_pid()"
-        )
-    }
-
-
 def test_child_and_parent_both_see_later_changes():
     with application(FLAGS_TTL_SECONDS="1") as parent:
         assert parent.call(flags.is_on, KEY) is False
@@ -86,28 +72,28 @@ def test_child_and_parent_both_see_later_changes():
 def test_the_child_has_a_database_session_of_its_own_and_leaves_the_parents_alone():
     with application(FLAGS_TTL_SECONDS="1") as parent:
         parent.call(flags.is_on, KEY)
-        before = store_sessions()
+        before = raw_sql.store_sessions()
         parent.call(fork)
         parent.call(child_is_on, KEY)
         sessions = 2 if connection.vendor == "postgresql" else 0
-        assert len(store_sessions()) == sessions
+        assert len(raw_sql.store_sessions()) == sessions
         assert parent.call(end_child) == 0
         raw_sql.set_row(KEY, 1)
         assert parent.turns(KEY, True, within=3)
-        assert store_sessions() == before
+        assert raw_sql.store_sessions() == before
 
 
 def test_a_child_keeps_no_session_of_a_parent_that_is_gone():
     with application() as parent:
         parent.call(flags.is_on, KEY)
-        before = store_sessions()
+        before = raw_sql.store_sessions()
         idle = parent.call(fork_and_sleep)
         try:
             os.kill(parent.call(os.getpid), signal.SIGKILL)
             until = time.monotonic() + 5
-            while store_sessions() & before and time.monotonic() < until:
+            while raw_sql.store_sessions() & before and time.monotonic() < until:
                 time.sleep(0.05)
-            assert not store_sessions() & before
+            assert not raw_sql.store_sessions() & before
         finally:
             os.kill(idle, signal.SIGKILL)
 
