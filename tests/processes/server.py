@@ -3,6 +3,8 @@
 All of them work on the database that the test works on, so their tests are `transaction=True`.
 """
 
+import contextlib
+import itertools
 import os
 import socket
 import ssl
@@ -21,6 +23,9 @@ import psutil
 from django.db import connection
 
 _ANY_CERTIFICATE = ssl._create_unverified_context()
+# Below the range of Linux's own choice; a hundred for each process of a run.
+_FIRST_PORT = 10_000 + os.getpid() % 200 * 100
+_PORTS = itertools.cycle(range(_FIRST_PORT, _FIRST_PORT + 100))
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -92,9 +97,12 @@ def program(
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody has. Not one of those that the system gives to whoever asks for any: a
+    client, or a server of the test beside, could have it before it is bound."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port := next(_PORTS)))
+            return port
 
 
 def wait_until_it_answers(
