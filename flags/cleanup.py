@@ -48,7 +48,7 @@ def why_not(key: str, env: str, days: int, now: datetime) -> list[str]:
         raise UndeclaredFlag(key, env)
     reasons = list(not_alike(seen, key))
     if not reasons:
-        reasons += too_young(seen, since_of(seen, [key])[key], days)
+        reasons += too_young(seen, key, since_of(seen, [key])[key], days)
     return [*reasons, *row_stays(seen, seen.here[key])]
 
 
@@ -59,7 +59,7 @@ def settled(seen: Seen, days: int) -> list[Entry]:
     return [
         steps.settled((seen.here[key], seen.there[key]), held[key], days, seen.services)
         for key in alike
-        if not any(too_young(seen, held[key], days))
+        if not any(too_young(seen, key, held[key], days))
     ]
 
 

@@ -3,7 +3,14 @@
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 
-from flags.cleanup_seen import Seen, equals_default, in_app, is_known, would_change
+from flags.cleanup_seen import (
+    Seen,
+    equals_default,
+    in_app,
+    is_known,
+    turned_in_app,
+    would_change,
+)
 from flags.config_vars import GATE_KEY
 from flags.heroku.reported import consoles
 from flags.known_since import Since, known_since
@@ -57,14 +64,24 @@ def since_of(seen: Seen, keys: Collection[str]) -> dict[str, dict[str, Since]]:
     return {key: {env: since[key] for env, since in by_env.items()} for key in keys}
 
 
-def too_young(seen: Seen, held: Mapping[str, Since], days: int) -> Iterator[str]:
-    """Why its value has not held for `days` in both environments, given since when it has."""
+def too_young(seen: Seen, key: str, held: Mapping[str, Since], days: int) -> Iterator[str]:
+    """Why its value has not held for `days` in both environments, given since when it has, or in
+    an app that reported."""
+    moments = []
     for env, since in held.items():
         if since.moment is None:
             yield f"It is not called settled: nobody knows since when it is so in {env}."
-        elif since.moment > seen.now - timedelta(days=days):
+        else:
+            moments.append((env, since.moment))
+    for env, states in ((seen.env, seen.here), (seen.other, seen.there)):
+        console = consoles(seen.apps_of(env)).get(env)
+        others = [app for app in seen.apps_of(env) if app is not console]
+        turned = [(app.app, turned_in_app(states[key], app)) for app in others]
+        moments += [(app, moment) for app, moment in turned if moment]
+    for where, moment in moments:
+        if moment > seen.now - timedelta(days=days):
             yield (
-                f"It is not settled: in {env} it is so since {since.moment:%Y-%m-%d %H:%M} UTC, "
+                f"It is not settled: in {where} it is so since {moment:%Y-%m-%d %H:%M} UTC, "
                 f"which is less than {days} days."
             )
 

@@ -94,3 +94,13 @@ def in_app(state: FlagState, app: Reported) -> bool:
         env=app.values.get(state.key),
         yaml=state.declaration.default,
     ).value
+
+
+def turned_in_app(state: FlagState, app: Reported) -> datetime | None:
+    """When what decides the flag in an app was seen to change last, by what the app reported; None
+    where it is the row that decides, of which the log tells, or nothing was seen to change."""
+    moments = [app.db_layer_moved] if state.row else []
+    var = app.found.get(state.key) or app.gone.get(state.key)
+    if var and not (state.row and app.db_layer):
+        moments.append(var.removed_at or var.first_seen_at)
+    return max((moment for moment in moments if moment), default=None)

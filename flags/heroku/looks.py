@@ -48,7 +48,7 @@ def migrations(now: datetime) -> Iterator[Finding]:
 
 def switches(now: datetime) -> Iterator[Finding]:
     for env in Env.values:
-        told = console_of(env)
+        told = _console(env, now)
         if told is None:
             yield _unseen(env, SWITCH_KEY)
             continue
@@ -68,7 +68,7 @@ def dormant(now: datetime) -> Iterator[Finding]:
     """Of variables that are gone, those that turned the flag on need a row, too: without it they
     turned it off as they went. The self-gate has an item of its own."""
     for env in Env.values:
-        told = console_of(env)
+        told = _console(env, now)
         if told is None:
             yield _unseen(env)
             continue
@@ -113,7 +113,7 @@ def flipped(now: datetime) -> Iterator[Finding]:
 
 def gate_removed(now: datetime) -> Iterator[Finding]:
     for env in Env.values:
-        told = console_of(env)
+        told = _console(env, now)
         if told is None:
             yield _unseen(env, GATE)
         elif GATE in told.found:
@@ -162,11 +162,18 @@ def _is_kept_up(app: App, now: datetime) -> Finding:
     return Finding(Verdict.PASS, f"{where} reported {app.told.at:{_DATE}}")
 
 
+def _console(env: str, now: datetime) -> Reported | None:
+    """What the console of `env` reported; None for what was read in too long ago, too."""
+    told = console_of(env)
+    return None if told is None or told.is_old(now) else told
+
+
 def _unseen(env: str, key: str = "") -> Finding:
-    """The console of `env` never reported, so nothing of its config vars is known."""
+    """The console of `env` never reported, or not of late: its config vars are not known."""
     app = console_app(env) or f"<console of {env}>"
     look = str(Call("config:get", (name_of(key),), app)) if key else App(app, env, None).look
-    text = f"{app} ({env}) never reported its config vars: release it, or look by hand"
+    known = f"{app} ({env}) never reported its config vars, or not of late"
+    text = f"{known}: release it, or look by hand"
     return Finding(Verdict.UNSEEN, text, look)
 
 

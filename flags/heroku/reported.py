@@ -16,10 +16,11 @@ IMPORT_HOLDS = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Reported:
-    """The last report of one app; `found` are its variables by flag key, without removed ones."""
+    """The last report of one app: its variables by flag key, `gone` are the removed ones."""
 
     report: ConfigVarReport
     found: Mapping[str, ConfigVar]
+    gone: Mapping[str, ConfigVar]
 
     @property
     def app(self) -> str:
@@ -59,6 +60,13 @@ class Reported:
         if switch is None or not self.db_layer or switch.first_seen_at <= self.report.first_at:
             return None
         return switch.first_seen_at
+
+    @property
+    def db_layer_moved(self) -> datetime | None:
+        """When the DB layer was seen to be switched last; None where it never was."""
+        switch = self.switch or self.gone.get(SWITCH_KEY)
+        moved = switch and (switch.removed_at or switch.first_seen_at)
+        return moved if moved and moved > self.report.first_at else None
 
     def is_old(self, now: datetime) -> bool:
         """Whether somebody read it in too long ago for it to count as the app's present state."""
@@ -124,7 +132,10 @@ def everyone() -> dict[tuple[str, str], Reported]:
 
 
 def _told(report: ConfigVarReport, found: Iterable[ConfigVar]) -> Reported:
-    return Reported(report, {var.flag_key: var for var in found if var.removed_at is None})
+    by_key: tuple[dict[str, ConfigVar], dict[str, ConfigVar]] = ({}, {})
+    for var in found:
+        by_key[var.removed_at is not None][var.flag_key] = var
+    return Reported(report, *by_key)
 
 
 def _implied(found: Sequence[ConfigVar]) -> ConfigVarReport:

@@ -78,6 +78,7 @@ class LiveTokens:
     ) -> None:
         self._read, self._note, self._clock = read, note, clock
         self._tokens: Mapping[str, Live] = {}
+        self._dropped: set[str] = set()
         self._read_at = self._failed_at = -math.inf
         self._noted: dict[int, float] = {}
         self._looking = threading.Lock()
@@ -101,8 +102,9 @@ class LiveTokens:
             self.begin()
 
     def drop(self, secret_hash: str) -> None:
-        """Know that token no more: it was just revoked, here."""
-        self._tokens = {each: at for each, at in self._tokens.items() if each != secret_hash}
+        """Know that token no more: it was just revoked, here. A look may be under way that found
+        it live: so until one does not find it."""
+        self._dropped.add(secret_hash)
 
     def find(self, secret_hash: str) -> Live | None:
         """The live token of that hash; None: there is none. Raises TokensUnknown."""
@@ -110,12 +112,12 @@ class LiveTokens:
         age = now - self._read_at
         if age > FRESH_SECONDS:
             self._look(now, waits=age > WAITED_FOR_SECONDS)
-        found = self._tokens.get(secret_hash)
+        found = self._known(secret_hash)
         if found is None:
             now = self._clock()
             if now - self._read_at > UNKNOWN_SECONDS:
                 self._look(now, waits=True)
-                found = self._tokens.get(secret_hash)
+                found = self._known(secret_hash)
         if now - self._read_at > GOOD_SECONDS:
             raise TokensUnknown
         if found is None and self._failed_at > self._read_at:
@@ -146,6 +148,9 @@ class LiveTokens:
         """In the child: a thread that stayed in the parent may hold the lock."""
         self._looking = threading.Lock()
 
+    def _known(self, secret_hash: str) -> Live | None:
+        return None if secret_hash in self._dropped else self._tokens.get(secret_hash)
+
     def _look(self, since: float, *, waits: bool) -> None:
         """Read the table, unless another thread has since then, or a look failed lately."""
         if since - self._failed_at < RETRY_SECONDS:
@@ -165,6 +170,7 @@ class LiveTokens:
                 self._failed_at = self._clock()
             else:
                 self._tokens, self._read_at = tokens, began
+                self._dropped.difference_update(self._dropped - tokens.keys())
         finally:
             self._looking.release()
 

@@ -7,7 +7,7 @@ from django.db import connection
 
 from audit.cli import shell_actor
 from audit.models import AuditEntry
-from flags.cleanup import clean_up
+from flags.cleanup import clean_up, why_not
 from flags.cleanup_steps import Entry, Reason
 from flags.config_vars import GATE_KEY
 from flags.models import ConfigVarReport, DeclaredFlag, FeatureFlag
@@ -176,6 +176,30 @@ def test_not_where_an_app_that_reported_has_another_value():
     assert reasons() == ["settled"]
     take({KEY: False}, app=API["prod"], switch=True, now=START)
     assert reasons() == ["settled"]  # it reads the row
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"found": {KEY: False}, "switch": False}, {"found": {KEY: True}, "switch": False}),
+        ({"found": {KEY: False}, "switch": None}, {"found": {KEY: False}, "switch": True}),
+        ({"found": {DEFAULT_ON: False}, "switch": None}, {"found": {}, "switch": None}),
+    ],
+    ids=["its config var was set", "it reads rows now", "its config var went"],
+)
+def test_not_while_an_app_that_reported_has_its_value_for_less_long(before, after):
+    key = KEY if KEY in before["found"] else DEFAULT_ON
+    if key == KEY:
+        pinned()
+    app = {"app": API["prod"], "imported": True}
+    take(**before, **app, now=START - SECOND)
+    take(**after, **app, now=LATER - SECOND)
+    assert reasons(key) == []
+    [why] = why_not(key, "staging", DAYS, LATER)[:1]
+    assert "in raxx-api-prod it is so since 2026-03-31 11:59 UTC" in why
+    later = LATER + timedelta(days=DAYS)
+    take(**after, **app, now=later - SECOND)
+    assert "settled" in reasons(key, now=later)
 
 
 def test_not_while_a_promotion_of_it_is_open(superadmin):

@@ -19,6 +19,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 KEY = "raptor_cursor_paging"
 # Of both: the console's own rows, and what services ask for.
 QUICK = 0.9
+PATIENCE = 15.0
+"""On a busy machine. The bounds themselves are held where little else has a say: test_staleness,
+tests/flags/client."""
 
 
 def test_a_flip_reaches_services_and_one_without_a_good_token_keeps_what_it_knows(caplog):
@@ -41,15 +44,15 @@ def test_a_flip_reaches_services_and_one_without_a_good_token_keeps_what_it_know
         assert (known.value, known.console_source, known.risk) == (True, "yaml", "low")
 
         raw_sql.set_row(KEY, 0)
-        assert eventually(lambda: service.paging() == "none", seconds=2 * QUICK + 1)
-        assert eventually(lambda: not flags.is_on(KEY), seconds=2 * QUICK + 1)
+        assert eventually(lambda: service.paging() == "none", seconds=PATIENCE)
+        assert eventually(lambda: not flags.is_on(KEY), seconds=PATIENCE)
         assert flags.explain(KEY).console_source == "db"
         assert misled.is_on(KEY) is True
         assert misled.age is None
 
         revoke(ServiceToken.objects.get(env="staging"), actor=shell_actor())
         # A web process believes in a token for two seconds after it was revoked.
-        assert eventually(lambda: flags.is_failing, seconds=4)
+        assert eventually(lambda: flags.is_failing, seconds=PATIENCE)
         raw_sql.set_row(KEY, 1)
         time.sleep(QUICK)
         assert flags.is_on(KEY) is False

@@ -9,6 +9,7 @@ from audit import commits, deadline
 from audit.models import AuditEntry
 from flags.models import FeatureFlag
 from tests.conftest import PASSWORD
+from tests.flags.test_store import eventually
 from tests.processes import committing, raw_sql
 from tests.processes.application import Application, application
 from tests.processes.operators import make_operator
@@ -77,8 +78,9 @@ def test_one_that_never_arrived_is_told_as_not_done_and_never_comes(network, pro
         assert UNKNOWN not in told["error"]
         assert (row().value, flips(True)) == (0, 0)
         assert seconds < LONGEST
-        # The server has let go of the session that waits for it, and with it of the chain.
-        assert raw_sql.rows(IN_TRANSACTION) == [(0,)]
+        # The server has let go of the session that waits for it, and with it of the chain. An ended
+        # session lets go of its locks first, and is listed for a moment more.
+        assert eventually(lambda: raw_sql.rows(IN_TRANSACTION) == [(0,)])
     assert process.call(committing.flip, KEY, True)["outcome"] == "flipped"
 
 
@@ -107,7 +109,7 @@ def test_an_act_without_a_change_id_is_looked_up_by_its_number(network, process,
     assert AuditEntry.objects.filter(action="console.test.noted").count() == reached
 
 
-@pytest.mark.parametrize("late", [0.7, 2.5], ids=["in time", "after the end"])
+@pytest.mark.parametrize("late", [0.3, 2.5], ids=["in time", "after the end"])
 def test_one_that_arrives_after_it_was_given_up_is_waited_for_or_never_done(network, process, late):
     """Else the look finds nothing, "not done" is said, and then it is done."""
     network.lose_commit(reached=True, silent=True, late=WAIT + late)

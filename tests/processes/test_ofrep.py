@@ -28,6 +28,9 @@ from tests.processes.server import web_server
 pytestmark = pytest.mark.django_db(transaction=True)
 
 REFUSED_WITHIN = 2.0
+PATIENCE = 15.0
+"""For what comes by itself, on a busy machine. That it comes in time is shown, with a clock of its
+own, in test_live_tokens."""
 
 
 def assert_refused(details: FlagEvaluationDetails, code: ErrorCode, word: str) -> None:
@@ -64,11 +67,11 @@ def test_the_official_provider_understands_every_answer(declared, monkeypatch):
             assert_refused(body, ErrorCode.PARSE_ERROR, "JSON object")
 
             revoke_token("reads")
-            seconds_until(401, base, good, within=REFUSED_WITHIN)
+            seconds_until(401, base, good, within=PATIENCE)
             revoked = client.get_boolean_details(LOW, True)
             assert_refused(revoked, ErrorCode.GENERAL, "unauthorized")
         again = new_token("reads")
-        seconds_until(200, base, again, within=1.0)
+        seconds_until(200, base, again, within=PATIENCE)
         # Its connection is closed after this: what was not read of the body would be in the way.
         with provider(base, again) as found, client_of(found) as client:
             big = EvaluationContext(attributes={"a": "x" * 70_000})
@@ -88,8 +91,11 @@ def test_the_provider_waits_as_long_as_it_is_told_to(declared):
         provider(base, secret) as found,
         client_of(found) as client,
     ):
-        answers = [client.get_boolean_details(HIGH, True) for _ in range(21)]
-        assert [each.value for each in answers] == [False] * 20 + [True]
+        # Every 3 seconds there is one more: on a busy machine before the first 20 are used up.
+        answers = [client.get_boolean_details(HIGH, True)]
+        while not answers[-1].value and len(answers) < 200:
+            answers.append(client.get_boolean_details(HIGH, True))
+        assert len(answers) > 20
         assert_refused(answers[-1], ErrorCode.GENERAL, "Rate limited")
         assert found.retry_after is not None
         wait = (found.retry_after - datetime.now(UTC)).total_seconds()

@@ -46,6 +46,9 @@ class Command(BaseCommand):
         app = app.strip()
         if not app or len(app) > 100 or not is_storable(app):
             raise CommandError("--app: give the app's name.")
+        if not forget and not app.isprintable():
+            # Some turn the direction of what follows: the table's commands would show another app.
+            raise CommandError("--app: the name has a character that cannot be seen.")
         env = _env_of(app, env)
         variables = {} if forget else _read()
         try:

@@ -107,7 +107,7 @@ def test_a_migrated_and_synced_install_lacks_the_other_environment(db):
     assert failure.startswith("5 of 7")
     assert f"fail: {VAR} of raxx-console-staging in staging: no database row in staging" in text
     assert f'flag_flip {KEY} "<on|off>" --env staging' in text
-    assert "raxx-console-prod (prod) never reported its config vars: release it" in text
+    assert "raxx-console-prod (prod) never reported its config vars, or not of late: rel" in text
 
 
 def test_each_item_that_does_not_pass_has_a_command_or_a_sentence_for_it(db):
@@ -208,6 +208,14 @@ def test_undoing_a_single_thing_fails_exactly_its_item(
     assert failure == f"1 of 7 items do not pass: {number}."
     assert says in text
     assert json.loads(run("--json")[0])[number - 1]["verdict"] == verdict
+
+
+def test_what_was_read_in_of_a_console_long_ago_shows_nothing_of_it_as_it_is(prepared):
+    console = ConfigVarReport.objects.filter(app=CONSOLES["prod"])
+    console.update(imported=True)
+    assert verdicts() == [PASS] * 7
+    console.update(last_at=timezone.now() - timedelta(hours=24, seconds=1))
+    assert verdicts() == [PASS, UNSEEN, UNSEEN, PASS, UNSEEN, PASS, UNSEEN]
 
 
 def test_the_gate_is_no_variable_that_needs_a_row(prepared):

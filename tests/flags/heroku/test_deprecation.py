@@ -296,7 +296,7 @@ def test_whatever_is_called_ready_changes_no_resolved_value_when_it_goes(
     at = LATER - timedelta(hours=age)
     report = ConfigVarReport(app="x", env=env, imported=imported, first_at=START, last_at=at)
     switch = ConfigVar(app="x", env=env, flag_key=SWITCH_KEY, value=layer, first_seen_at=START)
-    told_of = Reported(report, {SWITCH_KEY: switch})
+    told_of = Reported(report, {SWITCH_KEY: switch}, {})
     variable = ConfigVar(app="x", env=env, flag_key="a", value=var)
     soaked_at = LATER + timedelta(hours=soaked) if layer and len(live) == len(rows) else None
     found = _lacks(variable, told_of, live, yaml, {}, soaked_at, LATER)

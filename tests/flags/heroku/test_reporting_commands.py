@@ -204,6 +204,7 @@ def test_heroku_apps_says_the_environment_of_any_name(read_in, settings):
         (["--app", "  "], "give the app's name"),
         (["--app", "a\0-prod"], "give the app's name"),
         (["--app", "a" * 96 + "-prod"], "give the app's name"),
+        (["--app", "a\u202e-prod"], "a character that cannot be seen"),
         ([], "--app"),
     ],
 )

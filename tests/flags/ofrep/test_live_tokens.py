@@ -109,6 +109,29 @@ def test_a_token_that_is_revoked_here_is_unknown_at_once_whatever_the_database_d
     assert known.find("hash") is None
 
 
+def test_a_look_that_was_under_way_as_a_token_was_revoked_here_does_not_bring_it_back(table):
+    known = table.known()
+    known.find("hash")
+    read = known._read
+
+    def read_before_it_was_revoked():
+        found = read()
+        known.drop("hash")
+        known.look_again()
+        return found
+
+    known._read = read_before_it_was_revoked
+    table.now += 1.5
+    assert known.find("hash") is None
+    known._read = read
+    table.tokens.clear()
+    table.now += 1.5
+    assert known.find("hash") is None
+    table.tokens["hash"] = TOKEN
+    table.now += 1.5
+    assert known.find("hash") == TOKEN, "what the table says in the end is what counts"
+
+
 def test_a_process_that_nobody_asks_looks_again_with_its_flags(table):
     known = table.known()
     known.begin()
