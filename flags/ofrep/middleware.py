@@ -18,7 +18,12 @@ def speaks_json(
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        if request.path_info.startswith(PREFIX) and not _is_understood(response):
+        if not request.path_info.startswith(PREFIX):
+            return response
+        if response.status_code == HTTPStatus.NOT_MODIFIED:
+            # CommonMiddleware's 0 would be the length of the 200 that was spared (RFC 9110, 8.6).
+            del response["Content-Length"]
+        elif response.get("Content-Type") != _JSON:
             words = HTTPStatus(response.status_code).phrase
             response.content = json.dumps({"errorCode": "GENERAL", "errorDetails": words})
             response["Content-Type"] = _JSON
@@ -26,7 +31,3 @@ def speaks_json(
         return response
 
     return middleware
-
-
-def _is_understood(response: HttpResponse) -> bool:
-    return response.status_code == 304 or response.get("Content-Type") == _JSON
