@@ -88,3 +88,25 @@ def test_without_a_thread_to_be_had_env_and_yaml_answer_until_there_is_one(open_
         patch.setattr(threading.Thread, "start", refuse)
         assert [store.is_on(KEY), store.explain(KEY).source] == [False, Source.YAML]
     assert store.is_on(KEY)
+
+
+def test_one_that_hangs_while_no_other_is_to_be_had_is_replaced_once_there_is_one(
+    open_store, monkeypatch
+):
+    """All that is asked is in the table: only requests can have another one started."""
+
+    def refuse():
+        raise OSError(24, "Too many open files")
+
+    source, new = FakeSource(), FakeSource(**{KEY: True})
+    source.fresh = lambda: new
+    store = open_store(source, ttl=600.0)
+    assert not store.is_on(KEY)
+    store._keeper._refresher.due = 0.0
+    with monkeypatch.context() as patch:
+        patch.setattr("flags.refresher.Bell", refuse)
+        for _ in range(2):
+            store.ensure_fresh()
+        assert not store.is_on(KEY)
+    store.ensure_fresh()
+    assert store.is_on(KEY)
