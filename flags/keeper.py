@@ -46,6 +46,7 @@ class Keeper:
     def _forget(self) -> None:
         """Forget what was resolved; rows and their age stay."""
         self.is_failing = False
+        self._lacks_one = False
         self._table.begin_anew()
 
     def begin(self) -> None:
@@ -65,7 +66,9 @@ class Keeper:
         the clock.
         """
         refresher = self._refresher
-        if refresher is None or (refresher.has_reported and not refresher.is_overdue()):
+        if refresher is None and not self._lacks_one:
+            return
+        if refresher is not None and refresher.has_reported and not refresher.is_overdue():
             return
         with self.changed:
             self._have_refresher()
@@ -109,6 +112,7 @@ class Keeper:
         somebody calls `begin()`."""
         with self.changed:
             refresher, self._refresher, self._is_retired = self._refresher, None, True
+            self._lacks_one = False
             if refresher is not None:
                 refresher.end(join=False)
                 # The old one may be in the middle of a load.
@@ -156,6 +160,8 @@ class Keeper:
             self.source, refresher = refresher.source.fresh(), None
         if refresher is None and self.source is not None and not self._is_retired:
             refresher = self._started(self.source)
+            # Where the table is full no read would ask for one again.
+            self._lacks_one = refresher is None
         self._refresher = refresher
         return refresher is not None
 

@@ -75,8 +75,9 @@ def _decorate_function(function: Callable[..., Any], override: override_flag) ->
 
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
             with override.again():
-                async for each in function(*args, **kwargs):
-                    yield each
+                async with contextlib.aclosing(function(*args, **kwargs)) as generator:
+                    async for each in generator:
+                        yield each
 
     elif inspect.isgeneratorfunction(function):
 

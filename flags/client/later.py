@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 
 MOST_SECONDS = 300.0
-"""No console is waited for longer, whatever it asks."""
+"""Whatever a console asks, no more of it counts. Whoever waits adds a little, at random."""
 
 
 def retry_after(text: str | None) -> float:

@@ -10,9 +10,10 @@ from email.message import Message
 
 from flags.client.address import Address
 from flags.client.answers import Answers, Told, parse
-from flags.client.exchange import Answer, Names, post
+from flags.client.exchange import Answer, post
 from flags.client.later import retry_after
 from flags.declarations import Declarations
+from flags.names import Names
 from flags.refresher import LOAD_SECONDS, RETRY_SECONDS, RowSource
 
 logger = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ PLAIN = ["flags", "flags.declarations", "flags.config_vars", "flags.layers", "fl
 PLAIN += [
     "flags.store",
     "flags.keeper",
+    "flags.names",
     "flags.table",
     "flags.sources",
     "flags.refresher",

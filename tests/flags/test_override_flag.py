@@ -1,6 +1,7 @@
 """`flags.testing.override_flag`: decorator and context manager; whom it holds for."""
 
 import asyncio
+import contextlib
 import contextvars
 import os
 import signal
@@ -289,6 +290,25 @@ async def test_so_is_an_async_generator():
         yield flags.is_on(KEY)
 
     assert [each async for each in asked()] == [True]
+
+
+@pytest.mark.asyncio
+async def test_an_async_generator_that_is_left_early_ends_within_its_override(off):
+    seen = []
+
+    @contextlib.asynccontextmanager
+    @override_flag(KEY, True)
+    async def asked():
+        try:
+            yield
+        finally:
+            seen.append(flags.is_on(KEY))
+
+    with pytest.raises(ZeroDivisionError):
+        async with asked():
+            1 / 0  # noqa: B018
+    assert seen == [True]
+    assert overriding.answer(KEY) is None
 
 
 def test_the_flag_is_held_by_the_table_again_afterwards():

@@ -2,6 +2,8 @@
 
 import logging
 import select
+import socket
+import threading
 import time
 from contextlib import closing
 
@@ -139,3 +141,27 @@ def test_somebodys_lock_leaves_no_query_behind_on_the_server(open_source):
         while source._connection.poll() != psycopg2.extensions.POLL_OK:
             time.sleep(0.001)
         assert cursor.fetchone()[0] == "0"
+
+
+# A name that no resolver knows: whoever finds an address for it asked Python's own.
+NOBODY = {"host": "database.invalid", "dbname": "none", "user": "nobody"}
+
+
+def test_the_hosts_name_is_looked_up_outside_of_the_driver(monkeypatch):
+    """psycopg2 keeps Python's lock while libpq looks a name up: all threads would stand still."""
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (f"127.0.0.{n}", 0)) for n in (1, 1, 2)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: found)
+    with pytest.raises(psycopg2.OperationalError, match="refused") as refused:
+        PostgresSource({**NOBODY, "port": port}, "staging").load()
+    assert str(refused.value).count("Connection refused") == 2
+
+
+def test_a_silent_name_server_is_given_up(monkeypatch):
+    answers = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: answers.wait(20) and [])
+    source = PostgresSource(NOBODY, "staging", seconds=0.2)
+    with pytest.raises(TimeoutError, match="no name server"):
+        source.load()
+    answers.set()

@@ -102,7 +102,7 @@ def test_with_the_database_down_the_first_call_is_bounded_and_later_ones_are_ins
     with application(DATABASE_URL=down, FLAG_CONSOLE_CUSTOMER_NOTES="0") as process:
         value, seconds = process.timed(flags.is_on, KEY)
         assert value is False
-        assert seconds < 2.5
+        assert seconds < 4
         assert_reads_are_instant(process)
         assert process.call(explained, OFF_BY_ENV) == [False, "env"]
         assert process.call(explained, ON_BY_YAML) == [True, "yaml"]

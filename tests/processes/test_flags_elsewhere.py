@@ -19,9 +19,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 KEY = "raptor_cursor_paging"
 # Of both: the console's own rows, and what services ask for.
 QUICK = 0.9
-PATIENCE = 15.0
-"""On a busy machine. The bounds themselves are held where little else has a say: test_staleness,
-tests/flags/client."""
+# A refresh that nobody hurries comes after 10 s: less than that shows as much on a busy machine.
+SLACK = 3.0
 
 
 def test_a_flip_reaches_services_and_one_without_a_good_token_keeps_what_it_knows(caplog):
@@ -37,22 +36,24 @@ def test_a_flip_reaches_services_and_one_without_a_good_token_keeps_what_it_know
         FlagClient(console, tokens["prod"], max_age=QUICK) as misled,
     ):
         assert service.paging() == "cursor"
+        # The console's first answer may take longer than a start waits for it.
+        assert eventually(lambda: service.get("/health")["flags"]["console"] == "answers")
         told = service.get("/health")["flags"]
-        assert told["console"] == "answers"
         assert told["sources"] == {KEY: "console", "raptor_rate_limits": "console"}
+        assert eventually(lambda: flags.age is not None)
         known = flags.explain(KEY)
         assert (known.value, known.console_source, known.risk) == (True, "yaml", "low")
 
         raw_sql.set_row(KEY, 0)
-        assert eventually(lambda: service.paging() == "none", seconds=PATIENCE)
-        assert eventually(lambda: not flags.is_on(KEY), seconds=PATIENCE)
+        assert eventually(lambda: service.paging() == "none", seconds=2 * QUICK + SLACK)
+        assert eventually(lambda: not flags.is_on(KEY), seconds=2 * QUICK + SLACK)
         assert flags.explain(KEY).console_source == "db"
         assert misled.is_on(KEY) is True
         assert misled.age is None
 
         revoke(ServiceToken.objects.get(env="staging"), actor=shell_actor())
         # A web process believes in a token for two seconds after it was revoked.
-        assert eventually(lambda: flags.is_failing, seconds=PATIENCE)
+        assert eventually(lambda: flags.is_failing, seconds=10)
         raw_sql.set_row(KEY, 1)
         time.sleep(QUICK)
         assert flags.is_on(KEY) is False

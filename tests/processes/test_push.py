@@ -23,9 +23,11 @@ KEY = "console_billing"
 OTHER = "email_digest_weekly"
 PROCESSES = size(3, 8)
 CHANGES = size(12 if connection.vendor == "postgresql" else 3, 100)
-# PostgreSQL tells; an SQLite file is looked at once a second.
+# PostgreSQL tells; an SQLite file is looked at once a second. The single worst one is the machine's
+# as much as ours: the short form, beside other tests, tells it from a refresh that nobody was told
+# to make, which comes after 10 s.
 TYPICAL = 0.25 if connection.vendor == "postgresql" else 1.1
-LONGEST = 1.0 if connection.vendor == "postgresql" else 2.5
+LONGEST = size(5.0, 1.0 if connection.vendor == "postgresql" else 2.5)
 
 
 def change_by_sql(value: bool) -> None:

@@ -107,8 +107,11 @@ def test_four_workers_that_were_forked_from_a_process_which_read_flags(worker):
 
         raw_sql.set_row(KEY, 1)
         changed = time.monotonic()
+        # Whoever is asked may be the same one for a while: what counts is that no answer is old.
         while not all(values.values()):
+            asked = time.monotonic() - changed
+            assert asked < 60
             said = ask(base)
             values[said["pid"]] = said["value"]
-            assert time.monotonic() - changed < TTL + 1
+            assert said["value"] or asked < TTL + 1
         assert len(values) == 4

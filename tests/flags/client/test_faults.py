@@ -33,7 +33,8 @@ def failure(source: ConsoleSource) -> Exception:
         took = time.monotonic()
         source.load()
     took = time.monotonic() - took
-    assert took < SECONDS + 0.4
+    # Less than `drip` takes.
+    assert took < 3 * SECONDS
     assert TOKEN not in f"{failed.value!r} {failed.value}"
     return failed.value
 
