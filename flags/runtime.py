@@ -170,11 +170,13 @@ def _row_source(env: str) -> "RowSource":
     from django.conf import settings
     from django.db import connections
 
-    from flags.sources import PostgresSource, SQLiteSource
-
     database, push = connections["default"], settings.FLAGS_PUSH
     if database.vendor == "sqlite":
+        from flags.sources.sqlite import SQLiteSource
+
         return SQLiteSource(str(database.settings_dict["NAME"]), env, push=push)
+    from flags.sources.postgres import PostgresSource
+
     params = database.get_connection_params()
     # Django's cursor class belongs to a connection that Django set up.
     params.pop("cursor_factory", None)

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 from django.db import connection
 
-from flags.sources import PostgresSource
+from flags.sources.postgres import PostgresSource
 from tests.processes import raw_sql
 from tests.processes.server import database_url
 
@@ -99,7 +99,7 @@ def test_without_push_it_does_not_listen(open_source):
 
 def test_a_server_that_does_not_let_it_listen_is_read_all_the_same(open_source, caplog):
     """As a standby does."""
-    caplog.set_level(logging.WARNING, logger="flags.sources")
+    caplog.set_level(logging.WARNING, logger="flags.sources.postgres")
     raw_sql.set_row(KEY, 1)
     source = open_source()
     source._listen.__globals__["CHANNEL"], channel = "", "console_feature_flags"

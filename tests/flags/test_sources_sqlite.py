@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from flags.sources import SQLiteSource
+from flags.sources.sqlite import SQLiteSource
 
 TABLE = "CREATE TABLE console_feature_flags (flag_key text, env text, value smallint)"
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 import flags
-from flags.sources import LOAD_SECONDS
+from flags.refresher import LOAD_SECONDS
 from tests.processes import hurting, raw_sql
 from tests.processes.application import Application, application
 from tests.processes.outage import outage
