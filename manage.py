@@ -7,11 +7,15 @@ import sys
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "raxxconsole.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     try:
         execute_from_command_line(sys.argv)
         sys.stdout.flush()
+    except ImproperlyConfigured as error:
+        # It names the variable. Nobody looks for it below a traceback.
+        sys.exit(f"manage.py: {error}")
     except BrokenPipeError:
         # Whoever read had enough: `flag_status | head`. Python's own flush at the end would say so.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

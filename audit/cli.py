@@ -7,6 +7,7 @@ import socket
 from django.core.management.base import CommandError
 
 from audit.actor import Actor, Channel
+from audit.failures import failure_of
 
 
 def operating_system_user() -> str:
@@ -38,9 +39,16 @@ def database_failed(
 ) -> CommandError:
     """What a command says when the database fails it, and what follows from that (`so`); its exit
     status."""
-    said = " ".join(str(error).split()).rstrip(".?")
+    # SQLite says so with the error that it has for a file that cannot be opened, too.
+    is_new = failure_of(error) is None or "no such table" in str(error)
+    first = "On a new database run manage.py migrate first. " if is_new else ""
     return CommandError(
-        f"The database does not answer as it should: {said}. On a new database run manage.py "
-        f"migrate first. {so}",
+        f"The database does not answer as it should: {one_line(error)}. {first}{so}",
         returncode=status,
     )
+
+
+def one_line(error: Exception) -> str:
+    """What the database said, without the full stop at its end."""
+    lines = (line.strip().rstrip(".?") for line in str(error).splitlines())
+    return ". ".join(line for line in lines if line)

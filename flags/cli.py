@@ -1,14 +1,17 @@
-"""What the commands of flags share: how long they wait, a plan and its print, a question."""
+"""What the commands of flags share: how long they wait, --env, a plan and its print, a question."""
 
 import re
 import sys
+from argparse import ArgumentTypeError
 
-from django.core.management.base import CommandError, OutputWrapper
+from django.conf import settings
+from django.core.management.base import CommandError, CommandParser, OutputWrapper
 from django.db import Error as DBError
 
 from audit.deadline import answers_within
 from audit.failures import let_go
 from flags.heroku.override import Override, blind_plan, plan
+from flags.heroku.reported import console_app
 from flags.heroku.ways import Step
 
 _PLACEHOLDER = re.compile(r"<[A-Za-z0-9_-]+>")
@@ -25,6 +28,23 @@ def plan_now(key: str, env: str, value: bool) -> tuple[Override, DBError | None]
     except DBError as error:
         let_go()
         return blind_plan(key, env, value), error
+
+
+def add_env(parser: CommandParser) -> None:
+    """--env, required: an environment that this console may change."""
+    parser.add_argument(
+        "--env", required=True, type=environment_here, choices=settings.CONSOLE_ENVIRONMENTS
+    )
+
+
+def environment_here(name: str) -> str:
+    """The value of --env. Raises ArgumentTypeError for an environment that is another console's."""
+    if name in settings.ENVIRONMENTS and name not in settings.CONSOLE_ENVIRONMENTS:
+        where = console_app(name) or f"the console of {name}"
+        raise ArgumentTypeError(
+            f"{name} is not shown nor changed here (CONSOLE_ENVIRONMENTS): use a shell of {where}"
+        )
+    return name
 
 
 def check_filled_in(**told: str) -> None:

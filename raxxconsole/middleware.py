@@ -66,6 +66,19 @@ def request_id(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+def head_without_body(get_response: GetResponse) -> GetResponse:
+    """Answer HEAD by headers alone: gunicorn warns of each body that it has to drop."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if request.method == "HEAD" and not response.streaming:
+            # Content-Length stays that of the GET.
+            response.content = b""
+        return response
+
+    return middleware
+
+
 def response_headers(get_response: GetResponse) -> GetResponse:
     """What Django and django-csp do not set: no page is kept anywhere, no device is asked for."""
 

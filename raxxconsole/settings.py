@@ -108,6 +108,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "raxxconsole.middleware.request_id",
+    "raxxconsole.middleware.head_without_body",
     "flags.ofrep.middleware.speaks_json",
     "raxxconsole.middleware.response_headers",
     "csp.middleware.CSPMiddleware",

@@ -60,6 +60,8 @@ def parse(url: str, token: str, *, plain_http: bool = False) -> Address:
     if not _TOKEN.fullmatch(token):
         raise ValueError("the token must be 1 to 512 visible ASCII characters, without a space")
     path = parts.path.rstrip("/")
+    if path.endswith(("/ofrep/v1", PATH)):
+        raise ValueError("the console's url is its own address: leave /ofrep/v1 out of it")
     if not all("!" <= char <= "~" for char in path):
         raise ValueError(f"the path of the console's url must be plain ASCII, not {path!r}")
     is_tls = parts.scheme == "https"

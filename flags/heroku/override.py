@@ -97,8 +97,11 @@ def _by_config_var(
     beside = ways.where_rows_may_reach(reading)
     # A flip writes the row that then decides, where rows are read.
     flipped = (ways.by_command(state, value),) if state.environment.db_layer else ()
-    back = (ways.back_to_config_var(key, calls, told), ways.pinned(state, value))
-    return Override(tuple(facts), (*flipped, ways.by_config_var(calls), *beside), back, calls)
+    back = [ways.back_to_config_var(key, calls, told)]
+    back += [ways.pinned(state, value)] if state.environment.db_layer else []
+    return Override(
+        tuple(facts), (*flipped, ways.by_config_var(calls), *beside), tuple(back), calls
+    )
 
 
 def _against_row(
@@ -108,16 +111,19 @@ def _against_row(
     calls = ways.switching_off(key, value, reading)
     turned = [call for call in calls if len(call.what) > 1]
     others = [call for call in calls if call not in turned]
-    facts.append(
-        f"Its database row wins: {name_of(key)} alone changes nothing where rows are read, so "
-        "setting it is useless."
-    )
-    steps = (
-        ways.by_command(state, value),
-        ways.by_sql(key, env, value),
-        *ways.where_no_row_reaches(key, value, reading),
-        ways.by_switch(calls, ways.what_else_turns(state, reading)),
-    )
+    useless = f"{name_of(key)} alone changes nothing where rows are read, so setting it is useless"
+    by_rows: tuple[Step, ...] = (ways.by_sql(key, env, value),)
+    elsewhere = tuple(ways.where_no_row_reaches(key, value, reading))
+    if state.environment.db_layer:
+        facts.append(f"Its database row wins: {useless}.")
+        steps = (ways.by_command(state, value), *by_rows, *elsewhere)
+    else:
+        facts.append(
+            "The database layer of the console is off: there the config var decides, and flag_flip "
+            f"writes no row. In apps that read rows the row wins: {useless} there."
+        )
+        steps = (*elsewhere, *by_rows)
+    steps += (ways.by_switch(calls, ways.what_else_turns(state, reading)),)
     back = (
         ways.back_to_row(key, env, row),
         *(ways.back_from_switch(key, env, value, turned) if turned else ()),

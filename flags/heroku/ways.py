@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from flags.config_vars import SWITCH, name_of
 from flags.heroku.calls import Call, manage, update_row
-from flags.heroku.reported import Reported
+from flags.heroku.reported import Reported, console_app
 from flags.layers import Source, resolve, word
 from flags.policy import needs_elevation
 from flags.state import FlagState, read_states
@@ -43,10 +45,10 @@ def by_config_var(calls: Sequence[Call]) -> Step:
 
 
 def by_command(state: FlagState, value: bool) -> Step:
-    says = (
-        "The database answers. With a shell that has manage.py, flip it: no restart, and the log "
-        "knows who and why."
-    )
+    shell = "a shell that has manage.py"
+    if state.env not in settings.CONSOLE_ENVIRONMENTS:
+        shell = f"a shell of {console_app(state.env) or f'the console of {state.env}'}, not in this"
+    says = f"The database answers. In {shell}, flip it: no restart, and the log knows who and why."
     return Step((says,), (_flipping(state, value),))
 
 

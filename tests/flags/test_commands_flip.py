@@ -147,7 +147,7 @@ def test_an_undeclared_key_is_refused_with_the_way_out(nothing_written):
 
 def test_an_environment_that_is_not_served_is_refused(nothing_written, settings):
     settings.CONSOLE_ENVIRONMENTS = ("prod",)
-    with pytest.raises(CommandError, match="invalid choice: 'staging'"):
+    with pytest.raises(CommandError, match="use a shell of raxx-console-staging"):
         flip()
 
 

@@ -104,7 +104,7 @@ def test_an_undeclared_key_fails_with_the_way_out(arguments):
 
 def test_an_environment_that_is_not_served_fails(settings):
     settings.CONSOLE_ENVIRONMENTS = ("staging",)
-    with pytest.raises(CommandError, match="invalid choice: 'prod'"):
+    with pytest.raises(CommandError, match="use a shell of raxx-console-prod"):
         status("--env", "prod")
 
 

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore
+from django.core.handlers.base import BaseHandler
 from django.http import HttpResponse
 from django.test import RequestFactory
 
@@ -69,6 +70,18 @@ def test_a_selection_made_in_another_environment_is_409(ops, fields):
 )
 def test_a_look_up_that_is_no_filter_is_refused(ops, page):
     assert client_of(ops).get(page).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/healthz", 200), ("/console/login", 200), ("/ofrep/v1/nowhere", 404)]
+)
+def test_head_is_answered_by_headers_alone(db, path, status):
+    # Not by the test client, which takes the body away itself.
+    handler = BaseHandler()
+    handler.load_middleware()
+    response = handler.get_response(RequestFactory().head(path))
+    assert (response.status_code, response.content) == (status, b"")
+    assert int(response["Content-Length"]) > 0
 
 
 @pytest.mark.parametrize("method", ["put", "delete", "patch"])

@@ -1,10 +1,10 @@
 import json
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from accounts.cli import cli_actor, operator_named
+from flags.cli import add_env
 from flags.ofrep.cli import said_on_one_line
 from flags.ofrep.tokens import create
 
@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="what the token is called, such as raptor-reads-flags")
-        parser.add_argument("--env", required=True, choices=settings.CONSOLE_ENVIRONMENTS)
+        add_env(parser)
         parser.add_argument("--app", help="who gets it, such as raptor-prod; without it, NAME")
         parser.add_argument("--as", dest="operator", help="the operator who acts")
         parser.add_argument("--json", action="store_true", help="a JSON object, for programs")

@@ -2,7 +2,6 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
@@ -13,7 +12,14 @@ from audit.commits import OutcomeUnknown
 from audit.deadline import each_answer_within, was_silence
 from audit.failures import let_go
 from flags import policy
-from flags.cli import PATIENCE_SECONDS, check_filled_in, is_confirmed, plan_now, write_plan
+from flags.cli import (
+    PATIENCE_SECONDS,
+    add_env,
+    check_filled_in,
+    is_confirmed,
+    plan_now,
+    write_plan,
+)
 from flags.errors import UndeclaredFlag
 from flags.heroku.override import blind_plan
 from flags.layers import word
@@ -29,7 +35,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key")
         parser.add_argument("to", choices=["on", "off"])
-        parser.add_argument("--env", required=True, choices=settings.CONSOLE_ENVIRONMENTS)
+        add_env(parser)
         parser.add_argument("--reason", required=True, help="kept in the audit log")
         parser.add_argument("--incident", default="", help="the incident's number, for the log")
         parser.add_argument("--as", dest="name", help="the operator who acts")

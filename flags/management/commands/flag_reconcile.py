@@ -7,14 +7,13 @@ anything but telling the log; the operating-system user and the host are kept th
 
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
 from accounts.cli import cli_actor, operator_named
 from audit.actor import Actor
 from audit.cli import database_failed
-from flags.cli import check_filled_in
+from flags.cli import add_env, check_filled_in
 from flags.errors import UndeclaredFlag
 from flags.layers import word
 from flags.reconcile import Marked, Reconciled, look, marked, reconcile, told_why
@@ -29,7 +28,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key", nargs="?", help="one flag; default: all that are marked")
-        parser.add_argument("--env", required=True, choices=settings.CONSOLE_ENVIRONMENTS)
+        add_env(parser)
         parser.add_argument("--reason", required=True, help="kept in the audit log")
         parser.add_argument("--incident", required=True, help="the incident's number, for the log")
         parser.add_argument("--as", dest="name", help="the operator who acts")

@@ -10,6 +10,7 @@ from django.db import Error as DBError
 
 from accounts.cli import cli_actor
 from audit.actor import Actor
+from audit.cli import one_line
 from audit.deadline import answers_within
 from audit.failures import let_go
 from flags.cli import PATIENCE_SECONDS, check_filled_in, is_confirmed, plan_now, write_plan
@@ -63,11 +64,13 @@ class Command(BaseCommand):
         except UndeclaredFlag as error:
             raise CommandError(str(error)) from error
         if failure is not None:
-            self.stderr.write(f"The database does not answer: {' '.join(str(failure).split())}")
+            self.stderr.write(f"The database does not answer: {one_line(failure)}.")
         if not found.calls:
             raise CommandError(f"HEROKU_APPS names no app of {env}: there is nothing to set.")
         write_plan(found, self.stdout)
         if run:
+            if not any(why.values()):
+                self.stderr.write("No --reason and no --incident: the log will not say why.")
             self._confirm(found, yes)
             self._note(asked, by_hand.note, found.calls, is_known=failure is None)
             self._run(asked, found, is_known=failure is None)
@@ -94,10 +97,18 @@ class Command(BaseCommand):
         self.stderr.write(NOT_IN_LOG)
 
     def _run(self, asked: _Asked, found: Override, *, is_known: bool) -> None:
-        failed = []
-        for call, wrong in by_hand.run(found.calls):
-            self.stdout.write(f"{call.app}: {wrong or 'set'}.")
-            failed += [call] if wrong else []
+        done: list[Call] = []
+        failed: list[Call] = []
+        try:
+            for call, wrong in by_hand.run(found.calls):
+                self.stdout.write(f"{call.app}: {wrong or 'set'}.")
+                (failed if wrong else done).append(call)
+        except KeyboardInterrupt:
+            left = [call for call in found.calls if call not in (*done, *failed)]
+            for number, call in enumerate(left):
+                so = "not begun" if number else "broken off, whether it worked is not known"
+                self.stdout.write(f"{call.app}: {so}.")
+            failed += left
         if failed:
             self._note(asked, by_hand.note_failure, failed, is_known=is_known)
             apps = ", ".join(call.app for call in failed)

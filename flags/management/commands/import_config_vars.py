@@ -107,16 +107,21 @@ def _read() -> dict[str, str]:
             raise CommandError(
                 f"Standard input is longer than {MOST} characters. Nothing was read in."
             )
-        variables = json.loads(text)
+        variables = json.loads(text, object_pairs_hook=_of_texts)
     except (ValueError, RecursionError):
         variables = None
-    if not isinstance(variables, dict):
+    # An answer of Heroku's API that something went wrong is an object of texts, too.
+    if not isinstance(variables, dict) or variables.keys() >= {"id", "message"}:
         raise CommandError(
-            "Standard input is not what `heroku config --json` prints, one JSON object. "
-            "Nothing was read in."
+            "Standard input is not what `heroku config --json` prints, one JSON object of names "
+            "and texts. Nothing was read in."
         )
-    return {
-        name: value
-        for name, value in variables.items()
-        if name.startswith(config_vars.PREFIX) and isinstance(value, str)
-    }
+    return {name: value for name, value in variables.items() if name.startswith(config_vars.PREFIX)}
+
+
+def _of_texts(pairs: list[tuple[str, Any]]) -> dict[str, str]:
+    """Raises ValueError for what config vars never are: what is left out here counts as removed."""
+    found = dict(pairs)
+    if len(found) < len(pairs) or not all(isinstance(value, str) for value in found.values()):
+        raise ValueError("a name twice, or a value that is no text")
+    return found

@@ -1,9 +1,9 @@
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.cli import cli_actor, operator_named
+from flags.cli import add_env
 from flags.models import ServiceToken
 from flags.ofrep.cli import said_on_one_line
 from flags.ofrep.tokens import revoke
@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="what the token is called")
-        parser.add_argument("--env", required=True, choices=settings.CONSOLE_ENVIRONMENTS)
+        add_env(parser)
         parser.add_argument("--as", dest="operator", help="the operator who acts")
 
     def handle(self, *, name: str, env: str, operator: str | None, **options: Any) -> None:

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from audit.ages import age
+from flags.cli import environment_here
 from flags.models import ServiceToken
 from flags.ofrep.cli import as_json, said_on_one_line
 from flags.ofrep.tokens import shown
@@ -17,7 +18,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--env", choices=settings.CONSOLE_ENVIRONMENTS, help="default: all that are shown here"
+            "--env",
+            type=environment_here,
+            choices=settings.CONSOLE_ENVIRONMENTS,
+            help="default: all that are shown here",
         )
         parser.add_argument("--json", action="store_true", help="a JSON list, for programs")
 

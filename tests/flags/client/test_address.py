@@ -3,7 +3,7 @@
 import pytest
 
 from flags.client import FlagClient
-from flags.client.address import parse
+from flags.client.address import PATH, parse
 from tests.flags.client.fake_console import DECLARED, TOKEN
 
 
@@ -32,6 +32,7 @@ def test_the_bulk_endpoint_of_the_console_at_a_url(url, origin, path):
         *("https://console.example.com?x=1", "https://console.example.com#x", "https://[::1"),
         *("https://bob:secret@console.example.com", "https://cönsole.example.com"),
         *("https://console.example.com/a b", "https://console.example.com/ä"),
+        *("https://console.example.com/ofrep/v1", f"https://console.example.com{PATH}/"),
     ],
 )
 def test_a_url_that_is_no_consoles_is_refused_at_once(url):

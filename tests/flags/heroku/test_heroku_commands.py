@@ -161,8 +161,24 @@ def test_apps_that_read_rows_though_the_console_does_not_are_told_of_the_row(dec
     take({}, app=API["prod"], imported=True)
     there, _ = halves(commands())
     only, both = setting(f"{VAR}=1", PROD[:1]), setting(f"{SWITCH}=0 {VAR}=1", PROD[1:])
-    assert typed(there) == [flipping("on"), update(1), *only, *only, *both]
+    # The console would refuse a flip: a row changes nothing there.
+    assert typed(there) == [*only, update(1), *only, *both]
+    assert "flag_flip writes no row. In apps that read rows the row wins" in there
     assert "No row reaches raxx-console-prod, as reported" in there
+
+
+def test_a_dormant_row_is_not_said_to_be_pinned_by_a_flip_that_is_refused(declared):
+    pin(KEY, "prod", False)
+    take({}, switch=False)
+    assert "manage.py flag_flip" not in commands()
+    take({})
+    assert flipping("on") in typed(commands())
+
+
+def test_whose_shell_takes_the_flip_is_named_where_this_one_does_not(declared, settings):
+    settings.CONSOLE_ENVIRONMENTS = ("staging",)
+    assert "In a shell of raxx-console-prod, not in this, flip it" in commands(env="prod")
+    assert "In a shell that has manage.py, flip it" in commands(env="staging")
 
 
 def test_what_was_read_in_long_ago_is_not_believed(declared):
@@ -183,7 +199,7 @@ def test_while_the_database_is_away_one_command_an_app_works_either_way(env, app
     out, err = io.StringIO(), io.StringIO()
     call_command("heroku_commands", KEY, "on", "--env", env, stdout=out, stderr=err)
     there, back = halves(out.getvalue())
-    assert err.getvalue() == "The database does not answer: connection refused\n"
+    assert err.getvalue() == "The database does not answer: connection refused.\n"
     assert "whether it has a row of this flag cannot be told" in there
     assert typed(there) == [*setting(f"{SWITCH}=0 {VAR}=1", apps), update(1, env=env)]
     on = setting(f"{SWITCH}=1", apps)

@@ -127,6 +127,32 @@ def test_a_cli_that_hangs_is_given_up_and_what_it_did_is_not_claimed(declared, c
     assert failure.startswith("Not done on raxx-console-prod, raxx-api-prod")
 
 
+def test_who_breaks_it_off_is_told_what_was_not_done_and_so_is_the_log(declared, cli, monkeypatch):
+    made = by_hand._failure
+
+    def broken_off(call):
+        if call.app == PROD[0]:
+            raise KeyboardInterrupt
+        return made(call)
+
+    monkeypatch.setattr(by_hand, "_failure", broken_off)
+    out, _, failure = run("--yes", *WHY)
+    assert cli.asked == []
+    assert "raxx-console-prod: broken off, whether it worked is not known.\n" in out
+    assert out.endswith("raxx-api-prod: not begun.\n")
+    assert failure.startswith("Not done on raxx-console-prod, raxx-api-prod")
+    entry = AuditEntry.objects.get(action="console.config_var.set_by_hand_failed")
+    assert entry.payload["apps"] == PROD
+
+
+def test_a_run_without_a_reason_says_that_the_log_has_none(declared, cli):
+    _, err, failure = run("--yes")
+    assert (err.strip(), failure) == (
+        "No --reason and no --incident: the log will not say why.",
+        "",
+    )
+
+
 def test_a_cli_that_cannot_be_started_is_told(declared, cli):
     (cli.directory / "heroku").write_text("#!/no/such/interpreter\n")
     out, _, failure = run("--yes", *WHY)
