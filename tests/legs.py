@@ -25,6 +25,9 @@ SOAK = (
     "tests/soak",
     "tests/promotions/test_interleavings.py",
     "tests/processes/test_code_races.py",
+    "tests/processes/test_http_races.py",
+    "tests/processes/test_last_superadmin.py",
+    "tests/processes/test_races.py",
     "tests/processes/test_two_ticks.py",
     "tests/processes/test_staleness.py",
     "tests/processes/test_push.py",
@@ -89,7 +92,10 @@ def browser() -> int:
 
 def pytest(*arguments: str, **extra: str) -> int:
     command = [sys.executable, "-m", "pytest", *arguments, *sys.argv[1:]]
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, **extra}).returncode
+    surroundings = {**os.environ, **extra}
+    # Tests start hundreds of processes: each would compile the checkout anew.
+    surroundings.pop("PYTHONDONTWRITEBYTECODE", None)
+    return subprocess.run(command, cwd=ROOT, env=surroundings).returncode
 
 
 @contextmanager

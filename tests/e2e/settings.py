@@ -9,4 +9,4 @@ import os
 from raxxconsole.settings import *  # noqa: F403
 
 STATIC_ROOT = os.environ["E2E_STATIC_ROOT"]
-PASSWORD_HASHERS = ["tests.e2e.hashers.QuickArgon2"]
+PASSWORD_HASHERS = ["tests.hashers.QuickArgon2"]

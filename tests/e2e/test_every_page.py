@@ -53,15 +53,19 @@ def test_there_are_as_many_pages_as_there_should_be():
     assert {f"{FLAGS}", "/console/account/enrol", "/console/users/bob"} <= set(pages())
 
 
-@pytest.mark.parametrize("elevated", [False, True], ids=["plain", "elevated"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_breaks_the_policy(visit, console, scheme, elevated):
+@pytest.mark.parametrize(
+    ("elevated", "loaded", "turned"),
+    [(False, "light", "dark"), (True, "dark", "light")],
+    ids=["plain", "elevated"],
+)
+def test_no_page_breaks_the_policy(visit, console, elevated, loaded, turned):
+    """Loaded in one theme, and turned to the other as it stands."""
     entered(console, "checkout_express")  # the promotion 1, with all of its steps open
     console.query(
         "INSERT INTO console_service_tokens (id, name, env, app, secret_hash, hint, created_at)"
         " VALUES (1, 'reads', 'staging', 'raptor', 'hash', 'hint', CURRENT_TIMESTAMP)"
     )
-    page = visit.context(color_scheme=scheme).new_page()
+    page = visit.context(color_scheme=loaded).new_page()
     page.goto(FLAGS)
     sign_in(page)
     if elevated:
@@ -73,6 +77,11 @@ def test_no_page_breaks_the_policy(visit, console, scheme, elevated):
         expect(page.locator("h1").first).to_be_visible()
         for summary in page.locator("summary:visible").all():
             summary.click()
+        for scheme in (turned, loaded):
+            page.emulate_media(color_scheme=scheme)
+            # Drawn in it: whatever that fetches is fetched.
+            page.evaluate("() => new Promise(drawn => requestAnimationFrame(drawn))")
+            assert page.evaluate("s => matchMedia(`(prefers-color-scheme: ${s})`).matches", scheme)
 
 
 def test_the_pages_of_an_enrolment_do_not_break_it_either(visit, console):

@@ -94,7 +94,10 @@ def test_an_environment_is_required_and_must_be_served(settings):
     with nothing_written(), pytest.raises(CommandError, match="--env"):
         call_command("flag_reconcile", *REASON, *INCIDENT)
     settings.CONSOLE_ENVIRONMENTS = ("prod",)
-    with nothing_written(), pytest.raises(CommandError, match="use a shell of raxx-console-staging"):
+    with (
+        nothing_written(),
+        pytest.raises(CommandError, match="use a shell of raxx-console-staging"),
+    ):
         run(*REASON, *INCIDENT)
 
 

@@ -220,7 +220,10 @@ def test_under_xdist_and_in_asynchronous_tests_and_fixtures(tmp_path):
     (tmp_path / "test_project.py").write_text(PROJECT)
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"]
     command += ["-o", "asyncio_mode=auto", "-c", str(ROOT / "pyproject.toml"), str(tmp_path)]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # No others: each would cost three processes its import.
+    plugins = ("xdist.plugin", "pytest_asyncio.plugin", "pytest_django.plugin", "pytest_timeout")
+    command += [word for name in plugins for word in ("-p", name)]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=170)
     assert "6 failed, 30 passed" in done.stdout, f"{done.stdout}\n{done.stderr}"
     assert done.stdout.count("Failed: on purpose") >= 6

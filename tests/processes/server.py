@@ -26,6 +26,7 @@ _ANY_CERTIFICATE = ssl._create_unverified_context()
 # Below the range of Linux's own choice; a hundred for each process of a run.
 _FIRST_PORT = 10_000 + os.getpid() % 200 * 100
 _PORTS = itertools.cycle(range(_FIRST_PORT, _FIRST_PORT + 100))
+_SETTINGS = "tests.processes.settings"
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -159,7 +160,7 @@ def gunicorn(
 def web_server(
     *, workers: int = 2, certificate: Path | None = None, port: int | None = None, **extra: str
 ) -> Iterator[str]:
-    """gunicorn as the Procfile starts it, on loopback. Yields the base URL.
+    """gunicorn as the Procfile starts it, on loopback, with cheap passwords. Yields the base URL.
 
     With a certificate (a PEM file with its key) it speaks TLS, as Heroku's router does before it.
     """
@@ -173,7 +174,7 @@ def web_server(
         *("raxxconsole.wsgi", "-c", "python:raxxconsole.gunicorn"),
         *("--workers", str(workers), "--graceful-timeout", "3", *tls),
         port=port,
-        surroundings=environment(**extra),
+        surroundings=environment(**{"DJANGO_SETTINGS_MODULE": _SETTINGS} | extra),
         answers_at=f"{base}/healthz",
     ):
         yield base

@@ -22,7 +22,7 @@ from tests.sizes import size
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SESSIONS = 8
-ROUNDS = size(8, 25)
+ROUNDS = size(5, 25)
 ELEVATED = "data-elevated-seconds"
 LOOKED_AT = "That code is not right."
 NOT_LOOKED_AT = "This one was not looked at."

@@ -11,12 +11,13 @@ from tests.conftest import PASSWORD
 from tests.processes.operators import make_operator
 from tests.processes.server import web_server
 from tests.processes.session import Answer, Session, drawn_row
+from tests.sizes import size
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 KEY = "console_billing"
 SESSIONS = 8
-ROUNDS = 12
+ROUNDS = size(6, 25)
 
 
 @pytest.fixture

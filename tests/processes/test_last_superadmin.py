@@ -10,10 +10,11 @@ from accounts.roles import Role
 from audit.models import AuditEntry
 from tests.conftest import make_user
 from tests.processes.server import program
+from tests.sizes import size
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROUNDS = 25
+ROUNDS = size(12, 50)
 PAIR = ("alice", "erin")
 # Sets Django up once and forks both, so that they start at once. Each round they meet twice: before
 # the act, and before one of them makes the other a superadmin again.

@@ -11,6 +11,7 @@ from flags.declarations import Declarations, load
 from flags.models import FeatureFlag
 from tests.processes.racers import PROCESSES
 from tests.processes.server import program
+from tests.sizes import size
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,8 +22,8 @@ LOW_RISK = [
     "raptor_cursor_paging",
     "email_digest_weekly",
 ]
-ROUNDS = 100
-FIRST_ROWS = 100
+ROUNDS = size(50, 100)
+FIRST_ROWS = size(50, 100)
 
 
 def race(name: str, keys: list[str], rounds: int, **extra: str) -> list[dict]:

@@ -109,7 +109,7 @@ def played(kinds: list[str], rounds: int, log: Path) -> Iterator[Round]:
 
 @pytest.mark.parametrize(
     ("kinds", "rounds"),
-    size([(TO_PROD, 20), (OTHERS, 8)], [(TO_PROD, 1000), (OTHERS, 200)]),
+    size([(TO_PROD, 12), (OTHERS, 6)], [(TO_PROD, 1000), (OTHERS, 200)]),
     ids=["to prod", "others"],
 )
 def test_one_of_two_wins_and_the_other_is_told(declared, tmp_path, kinds, rounds):

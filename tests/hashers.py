@@ -1,4 +1,4 @@
-"""Passwords of the browser tests."""
+"""Passwords of tests that sign in on a real server: a third of a second is what one is to cost."""
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
