@@ -52,14 +52,19 @@ class Visit(NamedTuple):
 
     def client(self) -> Client:
         """Their browser, as it was in the beginning."""
-        client = Client()
-        client.cookies = deepcopy(self.browser.cookies)
-        return client
+        return same_browser(self.browser)
 
     def names(self) -> Names:
         """`code` and `wrong` are of this moment."""
         codes = {"code": code_of(self.device, ahead=1), "wrong": wrong_code(self.device)}
         return Names(self.known | codes)
+
+
+def same_browser(browser: Client) -> Client:
+    """One with the same cookies, which leaves those of `browser` as they are."""
+    client = Client()
+    client.cookies = deepcopy(browser.cookies)
+    return client
 
 
 @contextmanager
