@@ -49,12 +49,12 @@ class Visit(NamedTuple):
 
 
 def same_browser(browser: Client) -> Client:
-    """One with the same cookies, which leaves those of `browser` as they are.
+    """One with the same headers and cookies, which leaves those of `browser` as they are.
 
     The application behind it is the same one: its middleware is not loaded again.
     """
     client = Client()
-    client.handler = browser.handler
+    client.handler, client.defaults = browser.handler, dict(browser.defaults)
     client.cookies = deepcopy(browser.cookies)
     return client
 
