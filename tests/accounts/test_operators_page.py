@@ -85,9 +85,9 @@ def test_the_lists_address_asks_nothing_but_the_filters(alice, query):
     assert alice.get(f"{USERS}?{query}").status_code == 400
 
 
-@pytest.mark.parametrize("query", ["is_active__exact=x", "o=9", "o=x", "p=9", "all=", "_popup=1"])
-def test_an_odd_address_of_the_list_is_never_a_500(alice, query):
-    assert alice.get(f"{USERS}?{query}", follow=True).status_code in (200, 400)
+def test_an_odd_address_of_the_list_is_never_a_500(alice):
+    for query in ("is_active__exact=x", "o=9", "o=x", "p=9", "all=", "_popup=1"):
+        assert alice.get(f"{USERS}?{query}", follow=True).status_code in (200, 400), query
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -121,19 +121,19 @@ def test_every_name_that_can_be_made_has_its_page_and_its_acts(alice, name):
     assert User.objects.get(username=name).roles == ("support",)
 
 
-@pytest.mark.parametrize("name", ["nobody", "%00", "bob%00", "%FF", "a" * 3000, "BOB", " bob"])
 @pytest.mark.parametrize("what", ["", "/role", "/activate", "/deactivate", "/end-sessions"])
-def test_a_name_that_nobody_has_is_404_and_changes_nothing(alice, ops, name, what):
-    with nothing_changed():
-        path = f"{USERS}/{name}{what}"
-        answer = alice.post(path, {"role": "support"}) if what else alice.get(path)
-    assert answer.status_code == 404
+def test_a_name_that_nobody_has_is_404_and_changes_nothing(alice, ops, what):
+    for name in ("nobody", "%00", "bob%00", "%FF", "a" * 3000, "BOB", " bob"):
+        with nothing_changed():
+            path = f"{USERS}/{name}{what}"
+            answer = alice.post(path, {"role": "support"}) if what else alice.get(path)
+        assert answer.status_code == 404, name
 
 
-@pytest.mark.parametrize("role", ["", "admin", "OPS", "ops ", "superuser", "\0", "ops,superadmin"])
-def test_a_role_that_does_not_exist_is_400(alice, ops, role):
-    with nothing_changed():
-        assert act(alice, "role", role=role).status_code == 400
+def test_a_role_that_does_not_exist_is_400(alice, ops):
+    for role in ("", "admin", "OPS", "ops ", "superuser", "\0", "ops,superadmin"):
+        with nothing_changed():
+            assert act(alice, "role", role=role).status_code == 400, role
 
 
 def test_a_new_role_is_audited_and_holds_at_once(alice, ops, superadmin):

@@ -27,78 +27,70 @@ def log(db):
     flip("four", "staging", by="postgres", channel=Channel.SQL, at="2026-02-01")
 
 
-@pytest.mark.parametrize(
-    ("query", "shown"),
-    [
-        ("flag=two", ["two"]),
-        ("flag=%20two%20", ["two"]),
-        ("flag=tw", []),
-        ("flag=TWO", []),
-        ("actor=alice", ["two", "one"]),
-        ("actor=ali", []),
-        ("env=prod", ["three", "one"]),
-        ("env=staging", ["four", "two"]),
-        ("channel=sql", ["four"]),
-        ("channel=system", []),
-        ("since=2026-01-31", ["four", "three", "two"]),
-        ("until=2026-01-31", ["three", "two", "one"]),
-        ("since=2026-01-31&until=2026-01-31", ["three", "two"]),
-        ("since=2026-02-01&until=2026-01-30", []),
-        ("until=9999-12-31", ["four", "three", "two", "one"]),
-        ("since=0001-01-01", ["four", "three", "two", "one"]),
-        ("until=0001-01-01", []),
-        ("actor=alice&env=prod", ["one"]),
-        ("action=console.flag.flip&channel=console&until=2026-01-31&q=bob", ["three"]),
-        ("flag=&actor=&since=&until=", ["four", "three", "two", "one"]),
-    ],
-)
-def test_a_filter_leaves_what_it_says(log, page, query, shown):
-    response = page(query)
-    assert response.status_code == 200
-    assert flags_on(response) == shown
+# What each query leaves of the log.
+SHOWN = {
+    "flag=two": ["two"],
+    "flag=%20two%20": ["two"],
+    "flag=tw": [],
+    "flag=TWO": [],
+    "actor=alice": ["two", "one"],
+    "actor=ali": [],
+    "env=prod": ["three", "one"],
+    "env=staging": ["four", "two"],
+    "channel=sql": ["four"],
+    "channel=system": [],
+    "since=2026-01-31": ["four", "three", "two"],
+    "until=2026-01-31": ["three", "two", "one"],
+    "since=2026-01-31&until=2026-01-31": ["three", "two"],
+    "since=2026-02-01&until=2026-01-30": [],
+    "until=9999-12-31": ["four", "three", "two", "one"],
+    "since=0001-01-01": ["four", "three", "two", "one"],
+    "until=0001-01-01": [],
+    "actor=alice&env=prod": ["one"],
+    "action=console.flag.flip&channel=console&until=2026-01-31&q=bob": ["three"],
+    "flag=&actor=&since=&until=": ["four", "three", "two", "one"],
+}
+NONSENSE = [
+    *("since=yesterday", "until=2026-02-30", "since=20260131", "until=2026-1-1"),
+    *("since=2026-01-31T00:00", f"until={'9' * 5000}", "since=%F0%9F%98%80", "since=٢٠٢٦-٠١-٠١"),
+    *("env=moon", "env=%22%27", "channel=carrier-pigeon", "before=x", "before=-1"),
+    *("before=999999", f"before={'9' * 40}", "p=99999"),
+]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        *("since=yesterday", "until=2026-02-30", "since=20260131", "until=2026-1-1"),
-        *(
-            "since=2026-01-31T00:00",
-            f"until={'9' * 5000}",
-            "since=%F0%9F%98%80",
-            "since=٢٠٢٦-٠١-٠١",
-        ),
-        *("env=moon", "env=%22%27", "channel=carrier-pigeon", "before=x", "before=-1"),
-        *("before=999999", f"before={'9' * 40}", "p=99999"),
-    ],
-)
-def test_nonsense_starts_the_list_anew(log, page, query):
+def test_a_filter_leaves_what_it_says(log, page):
+    found = {query: page(query) for query in SHOWN}
+    assert {response.status_code for response in found.values()} == {200}
+    assert {query: flags_on(response) for query, response in found.items()} == SHOWN
+
+
+def test_nonsense_starts_the_list_anew(log, page):
     many(60)
-    response = page(query)
-    assert (response.status_code, response["Location"]) == (302, f"{PAGE}?e=1")
+    for query in NONSENSE:
+        response = page(query)
+        led = (response.status_code, response.get("Location"))
+        assert led == (302, f"{PAGE}?e=1"), query
     assert page("e=1").status_code == 200
 
 
 @pytest.mark.parametrize(
     "name", ["flag", "actor", "action", "since", "until", "env", "channel", "q"]
 )
-@pytest.mark.parametrize(
-    "value", ["%00", "%ED%A0%80", "x" * 5000, "%F0%9F%98%80", "%25_%5C", "'--"]
-)
-def test_no_value_is_a_server_error(log, page, name, value):
-    assert page(f"{name}={value}").status_code in (200, 302)
+def test_no_value_is_a_server_error(log, page, name):
+    for value in ("%00", "%ED%A0%80", "x" * 5000, "%F0%9F%98%80", "%25_%5C", "'--"):
+        assert page(f"{name}={value}").status_code in (200, 302), value
 
 
-@pytest.mark.parametrize("query", ["payload__env=prod", "action__regex=.*", "admin__password=x"])
-def test_other_lookups_are_refused(log, page, query):
-    assert page(query).status_code == 400
+def test_other_lookups_are_refused(log, page):
+    for query in ("payload__env=prod", "action__regex=.*", "admin__password=x"):
+        assert page(query).status_code == 400, query
 
 
-@pytest.mark.parametrize("query", ["o=1", "o=-2.3", "all=", "_facets=True"])
-def test_there_is_one_order_and_no_way_to_count_or_to_show_all(log, page, query):
+def test_there_is_one_order_and_no_way_to_count_or_to_show_all(log, page):
     many(60, at="2025-01-01")
-    shown = flags_on(page(query))
-    assert shown == ["four", "three", "two", "one"] + ["many"] * 46
+    for query in ("o=1", "o=-2.3", "all=", "_facets=True"):
+        shown = flags_on(page(query))
+        assert shown == ["four", "three", "two", "one"] + ["many"] * 46, query
 
 
 def test_every_filter_in_force_can_be_dropped_alone(log, page):

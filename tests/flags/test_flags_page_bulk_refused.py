@@ -83,13 +83,13 @@ TAMPERED = [
 ]
 
 
-@pytest.mark.parametrize("plan", TAMPERED, ids=range(len(TAMPERED)))
-def test_a_tampered_plan_is_400_and_flips_nothing(declared, plan):
+def test_a_tampered_plan_is_400_and_flips_nothing(declared):
     client = client_as("superadmin")
-    with nothing_written():
-        response = apply(client, plan)
-    assert response.status_code == 400
-    assert "Nothing was changed." in text_of(response)
+    for plan in TAMPERED:
+        with nothing_written():
+            response = apply(client, plan)
+        assert response.status_code == 400, plan[:100]
+        assert "Nothing was changed." in text_of(response), plan[:100]
 
 
 @pytest.mark.parametrize(("action", "value"), [("flip_on", False), ("flip_off", True)])

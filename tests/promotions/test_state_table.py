@@ -1,15 +1,21 @@
 """Every step in every state by every kind of visitor, over HTTP: what is allowed works; all else
 answers 403 or 409 (signed out: 302), and nothing is written."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import transaction
+from django.test import Client
 from django.utils import timezone
 
 from accounts.roles import Role
 from audit.models import AuditEntry
+from flags import runtime
+from flags.sync import sync_flags
+from flags.testing import inline_store
 from promotions.marking import mark
 from promotions.models import Promotion
 from promotions.services import approve, promote, reject
@@ -29,6 +35,7 @@ from tests.pages import (
     everything,
 )
 from tests.promotions.conftest import turn
+from tests.raxxconsole.visits import same_browser, undone
 
 VERBS = ("mark", "approve", "promote", "reject")
 # What may be done in each state. In the last two nobody has written down yet how it ended.
@@ -44,7 +51,7 @@ ALLOWED = {
     "its time is over": {"mark"},
     "staging changed": {"mark"},
 }
-UNNOTED = ("its time is over", "staging changed")
+ENDED = {"its time is over": ["expired"], "staging changed": ["rejected"]}
 ACTS = {
     "mark": ["mark_promote"],
     "approve": ["approved"],
@@ -98,49 +105,54 @@ def expected(who: str, key: str, state: str, verb: str) -> int:
     return 403 if verb == "promote" and key == HIGH and not is_elevated else 303
 
 
-def is_settled_by(who: str, status: int, state: str) -> bool:
+def is_settled_by(status: int, state: str) -> bool:
     """Whether the system ended the promotion on the way to the refusal."""
-    return state in UNNOTED and status == 409
+    return state in ENDED and status == 409
+
+
+@pytest.fixture(scope="module")
+def browsers(django_db_setup, django_db_blocker) -> Iterator[dict[str, Client]]:
+    """Every kind of visitor, signed in once for all states: each test's transaction is within."""
+    with django_db_blocker.unblock(), inline_store(), undone():
+        for env in settings.ENVIRONMENTS:
+            sync_flags(runtime.declared(), env, release="v1")
+        yield {who: client_as(who) for who in (*EVERYONE, *HAD_A_PROOF)}
 
 
 @pytest.mark.parametrize("state", ALLOWED)
 @pytest.mark.parametrize(
-    ("who", "key"),
+    ("visitors", "key"),
     [
-        *((who, LOW) for who in (*EVERYONE, *HAD_A_PROOF)),
+        pytest.param((*EVERYONE, *HAD_A_PROOF), LOW, id="low"),
         # Whoever takes no step at all takes none whatever the risk.
-        *((who, HIGH) for who in (*SEE_FLAGS, *HAD_A_PROOF)),
+        pytest.param((*SEE_FLAGS, *HAD_A_PROOF), HIGH, id="high"),
     ],
 )
-def test_each_step_in_each_state_by_each_visitor(declared, who, state, key):
-    client = client_as(who)
+def test_each_step_in_each_state_by_each_visitor(browsers, db, state, visitors, key):
     promotion = bring_about(state, key)
-    for verb in VERBS:
+    before, audited = everything(), AuditEntry.objects.count()
+    for who, verb in itertools.product(visitors, VERBS):
         if promotion is None and verb != "mark":
             continue
+        client = same_browser(browsers[who])
         with pytest.raises(Undo), transaction.atomic():
-            check(client, who, state, key, verb, promotion)
+            status = answer(client, verb, key, promotion)
+            entries = AuditEntry.objects.order_by("id")[audited:]
+            told = [entry.action.removeprefix("console.flag.") for entry in entries]
+            step = f"{who}: {verb}"
+            assert status == expected(who, key, state, verb), step
+            assert told == expected_acts(verb, state, status), step
+            if is_settled_by(status, state):
+                settled = Promotion.objects.get(pk=promotion.pk)
+                assert settled.state == ENDED[state][0], step
+            elif status != 303:
+                assert everything() == before, step
             raise Undo
 
 
-def check(client, who, state, key, verb, promotion) -> None:
-    before, audited = everything(), AuditEntry.objects.count()
-    status = answer(client, verb, key, promotion)
-    told = [
-        entry.action.removeprefix("console.flag.")
-        for entry in AuditEntry.objects.order_by("id")[audited:]
-    ]
-    assert status == expected(who, key, state, verb), verb
-    ended = {"its time is over": ["expired"], "staging changed": ["rejected"]}.get(state, [])
+def expected_acts(verb: str, state: str, status: int) -> list[str]:
+    """What the log is told, of how the promotion before ended, too."""
     if status == 303:
-        acts = ACTS[verb]
-        if verb == "promote" and state == "approved, due":
-            acts = acts[1:]
-        assert told == ended + acts
-    elif is_settled_by(who, status, state):
-        assert told == ended
-        promotion.refresh_from_db()
-        assert promotion.state == ended[0]
-    else:
-        assert told == []
-        assert everything() == before
+        already = verb == "promote" and state == "approved, due"
+        return ENDED.get(state, []) + ACTS[verb][already:]
+    return ENDED[state] if is_settled_by(status, state) else []

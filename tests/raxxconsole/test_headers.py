@@ -1,10 +1,13 @@
 """What browsers are told with every answer of the console: pages, partials, redirects, refusals."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.conf import settings
 from django.db import OperationalError
+from django.http import HttpResponse
 from django.test import Client
 from django.utils.http import urlencode
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -16,6 +19,7 @@ from tests.conftest import PASSWORD, client_of
 from tests.flags.test_break_glass import GLASS, run
 from tests.flags.test_bulk import pick
 from tests.pages import FLAGS, HIGH, HTMX, LOW, flip_form, flip_url
+from tests.raxxconsole.visits import same_browser, undone
 
 ROUTER = {"X-Forwarded-Proto": "https"}
 ENROL = "/console/account/enrol"
@@ -122,42 +126,50 @@ ALL = ANSWERS | OUTSIDE
 
 @pytest.fixture
 def answer(superadmin, ops):
+    """Ask for one of ALL by its name; what that changes is undone when its block ends."""
     browser = elevated_client(superadmin, headers=ROUTER)
 
-    def answer_(name: str):
+    @contextmanager
+    def answer_(name: str) -> Iterator[HttpResponse]:
         status, ask = ALL[name]
-        response = ask(browser)
-        assert response.status_code == status
-        return response
+        with undone():
+            response = ask(same_browser(browser))
+            assert response.status_code == status, name
+            yield response
 
     return answer_
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_every_answer_keeps_browsers_to_https_out_of_frames_and_away_from_devices(answer, name):
-    response = answer(name)
-    expected = "max-age=31536000; includeSubDomains; preload"
-    assert response["Strict-Transport-Security"] == expected
-    assert response["X-Content-Type-Options"] == "nosniff"
-    assert response["Referrer-Policy"] == "same-origin"
-    assert response["Cross-Origin-Opener-Policy"] == "same-origin"
-    allowed = dict(part.split("=") for part in response["Permissions-Policy"].split(", "))
-    assert {"camera", "geolocation", "microphone", "payment", "usb"} <= set(allowed)
-    assert set(allowed.values()) == {"()"}
-    assert response["X-Request-ID"]
-    assert response.headers.get("X-Frame-Options") == "DENY"
+def test_every_answer_keeps_browsers_to_https_out_of_frames_and_away_from_devices(answer):
+    told = {
+        "Strict-Transport-Security": "max-age=31536000; includeSubDomains; preload",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "X-Frame-Options": "DENY",
+    }
+    for name in ALL:
+        with answer(name) as response:
+            assert {header: response.get(header) for header in told} == told, name
+            allowed = dict(part.split("=") for part in response["Permissions-Policy"].split(", "))
+            unwanted = {"camera", "geolocation", "microphone", "payment", "usb"}
+            assert unwanted <= set(allowed), name
+            assert set(allowed.values()) == {"()"}, name
+            assert response["X-Request-ID"], name
+            if name in ANSWERS:
+                is_kept_nowhere(response, name)
 
 
-@pytest.mark.parametrize("name", ANSWERS)
-def test_no_answer_of_the_console_is_kept(answer, name):
-    directives = {part.strip() for part in answer(name)["Cache-Control"].split(",")}
-    assert {"no-store", "private"} <= directives
-    assert "public" not in directives
+def is_kept_nowhere(response: HttpResponse, name: str) -> None:
+    directives = {part.strip() for part in response["Cache-Control"].split(",")}
+    assert {"no-store", "private"} <= directives, name
+    assert "public" not in directives, name
 
 
 @pytest.mark.parametrize("name", ["sign-in", "login", "GET /console/", "switch"])
 def test_each_cookie_is_of_this_host_alone_over_tls_and_out_of_scripts_reach(answer, name):
-    cookies = answer(name).cookies
+    with answer(name) as response:
+        cookies = response.cookies
     if name in ("sign-in", "switch"):
         assert settings.SESSION_COOKIE_NAME in cookies
     for cookie, morsel in cookies.items():
@@ -170,7 +182,8 @@ def test_each_cookie_is_of_this_host_alone_over_tls_and_out_of_scripts_reach(ans
 
 def test_signing_in_sets_both_cookies_and_no_others(answer):
     names = {settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME}
-    assert set(answer("sign-in").cookies) == names
+    with answer("sign-in") as response:
+        assert set(response.cookies) == names
 
 
 def test_without_tls_no_browser_is_told_to_keep_to_it(superadmin):

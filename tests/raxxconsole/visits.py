@@ -30,18 +30,6 @@ DUE_LOW, DUE_HIGH = "console_customer_notes", "console_bulk_refunds"
 FLIP = {"to": "on", "env": "staging", "seen": "yaml::0"}
 
 
-class Names(dict):
-    """What the names in braces stand for."""
-
-    def __missing__(self, name: str) -> int:
-        """`due_low` and `due_high`: promotions whose soak is over, made where they are named."""
-        key = {"due_low": DUE_LOW, "due_high": DUE_HIGH}[name]
-        actor = console_actor(make_user("grace", Role.SUPERADMIN))
-        marked = mark(key, actor=actor, now=timezone.now() - timedelta(hours=73))
-        self[name] = marked.pk
-        return marked.pk
-
-
 class Visit(NamedTuple):
     """A kind of visitor. They have two devices, if there is an account."""
 
@@ -52,14 +40,23 @@ class Visit(NamedTuple):
 
     def client(self) -> Client:
         """Their browser, as it was in the beginning."""
-        client = Client()
-        client.cookies = deepcopy(self.browser.cookies)
-        return client
+        return same_browser(self.browser)
 
-    def names(self) -> Names:
-        """`code` and `wrong` are of this moment."""
+    def names(self) -> dict[str, object]:
+        """What the names in braces stand for. `code` and `wrong` are of this moment."""
         codes = {"code": code_of(self.device, ahead=1), "wrong": wrong_code(self.device)}
-        return Names(self.known | codes)
+        return self.known | codes
+
+
+def same_browser(browser: Client) -> Client:
+    """One with the same headers and cookies, which leaves those of `browser` as they are.
+
+    The application behind it is the same one: its middleware is not loaded again.
+    """
+    client = Client()
+    client.handler, client.defaults = browser.handler, dict(browser.defaults)
+    client.cookies = deepcopy(browser.cookies)
+    return client
 
 
 @contextmanager
@@ -75,7 +72,8 @@ def undone() -> Iterator[None]:
 def prepare(who: str) -> Visit:
     """Both environments as after the release phase, the visitor, and what is there besides.
 
-    `gone_low`, …: raw SQL took the row of a flag of that risk.
+    `gone_low`, …: raw SQL took the row of a flag of that risk. `due_low`, `due_high`: promotions
+    whose soak is over.
     """
     for env in settings.ENVIRONMENTS:
         sync_flags(runtime.declared(), env, release="v1")
@@ -92,7 +90,11 @@ def prepare(who: str) -> Visit:
         change_id=uuid.uuid4(), at=timezone.now(),
     )  # fmt: skip
     token, _ = create("there", "staging", "raptor", actor=shell_actor())
+    grace = console_actor(make_user("grace", Role.SUPERADMIN))
+    marked_at = timezone.now() - timedelta(hours=73)
     known = {
+        "due_low": mark(DUE_LOW, actor=grace, now=marked_at).pk,
+        "due_high": mark(DUE_HIGH, actor=grace, now=marked_at).pk,
         "token": token.pk,
         "me": user.get_username(),
         "device": enrolled(user).pk,
