@@ -130,3 +130,13 @@ def test_an_app_that_was_read_in_has_the_command_to_do_it_again(declared):
     take({}, app=API["prod"], imported=True)
     text = text_of(client_as("ops").get(PAGE))
     assert "read in by hand. Again: heroku config --json --app raxx-api-prod |" in text
+
+
+def test_of_a_variable_that_is_gone_nothing_is_missing(declared):
+    pin(KEY, "prod", True)
+    take({KEY: True})
+    assert "prod: row since audit row" in text_of(client_as("ops").get(PAGE))
+    take({})
+    text = text_of(client_as("superadmin").get(PAGE))
+    assert "nothing: it is gone" in text
+    assert "row since audit row" not in text
