@@ -3,6 +3,7 @@
 On PostgreSQL that is a network with faults; on SQLite a copy of the file.
 """
 
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -42,6 +43,9 @@ class CopiedFile:
             with closing(sqlite3.connect(self._path)) as whole:
                 whole.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._path.rename(self._path.with_suffix(".away"))
+            # In a place that is merely empty Django makes a new file, whose own log would be taken
+            # for that of the old one when it is back.
+            self._path.mkdir()
             return
         # Not in WAL mode, as a copy is: there, a writer keeps readers out.
         self._locker = sqlite3.connect(self._path, isolation_level=None)
@@ -52,14 +56,13 @@ class CopiedFile:
             self._locker.close()
             self._locker = None
         else:
+            self._path.rmdir()
             self._path.with_suffix(".away").rename(self._path)
 
     def stop(self) -> None:
         if self._locker:
             self._locker.close()
-        for file in self._path.parent.iterdir():
-            file.unlink()
-        self._path.parent.rmdir()
+        shutil.rmtree(self._path.parent)
 
 
 @contextmanager
