@@ -64,11 +64,16 @@ def client_of(user: User, **options) -> Client:
     return client
 
 
+def declare_both() -> None:
+    """Have both environments as after the release phase."""
+    for env in settings.ENVIRONMENTS:
+        sync_flags(runtime.declared(), env, release="v1")
+
+
 @pytest.fixture
 def declared(db):
     """Both environments as after the release phase."""
-    for env in settings.ENVIRONMENTS:
-        sync_flags(runtime.declared(), env, release="v1")
+    declare_both()
 
 
 @pytest.fixture

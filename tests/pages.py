@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import timedelta
 from html import unescape
 
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Model
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, TestCase
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -57,6 +58,17 @@ def client_as(who: str, **options) -> Client:
     if who in SIGNED_OUT:
         shut = {"is_staff": False} if who == "unstaffed" else {"is_active": False}
         User.objects.filter(pk=user.pk).update(**shut)
+    return client
+
+
+def same_browser(browser: Client) -> Client:
+    """One with the same headers and cookies, which leaves those of `browser` as they are.
+
+    The application behind it is the same one: its middleware is not loaded again.
+    """
+    client = Client()
+    client.handler, client.defaults = browser.handler, dict(browser.defaults)
+    client.cookies = deepcopy(browser.cookies)
     return client
 
 
@@ -137,6 +149,16 @@ def _rows(model: type[Model], columns: str) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {columns} FROM {model._meta.db_table} ORDER BY id")
         return cursor.fetchall()
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """A TestCase's transaction, in which `durable=True` is content: rolled back in the end."""
+    atomics = TestCase._enter_atomics()
+    try:
+        yield
+    finally:
+        TestCase._rollback_atomics(atomics)
 
 
 @contextmanager

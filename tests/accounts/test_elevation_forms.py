@@ -8,8 +8,7 @@ import pytest
 from tests.accounts.test_sign_in import AFAR
 from tests.codes import DROP, ELEVATE, code_of, elevated_client, enrolled, give, wrong_code
 from tests.conftest import client_of
-from tests.pages import FLAGS, HTMX, client_as, text_of
-from tests.raxxconsole.visits import same_browser, undone
+from tests.pages import FLAGS, HTMX, client_as, same_browser, text_of, undone
 
 PAGE = f"{FLAGS}?risk=high&p=2"
 STILL_FURTHER = [

@@ -8,14 +8,11 @@ from django.conf import settings
 from django.test import override_settings
 
 from accounts.roles import Role
-from flags import runtime
 from flags.models import FeatureFlag
-from flags.sync import sync_flags
 from flags.testing import inline_store
-from tests.conftest import client_of, make_user
+from tests.conftest import client_of, declare_both, make_user
 from tests.flags.test_flags_page import turn
-from tests.pages import FLAGS, rows_of, text_of
-from tests.raxxconsole.visits import undone
+from tests.pages import FLAGS, rows_of, text_of, undone
 
 # Session, user, the session's limits, two for the permissions, the two counts of the changelist,
 # the rows' flags, their DB rows and those rows' audit entries, which flags lost their row to raw
@@ -40,12 +37,12 @@ def declare(count: int, folder: Path, risks: tuple[str, ...] = RISKS) -> Path:
         )
     )
     with override_settings(FEATURE_FLAGS_FILE=path):
-        for env in settings.ENVIRONMENTS:
-            sync_flags(runtime.declared(), env, release="v1")
-            FeatureFlag.objects.bulk_create(
-                FeatureFlag(flag_key=f"flag_{number:04}", env=env, value=number % 3 == 0)
-                for number in range(1, count, 2)
-            )
+        declare_both()
+    FeatureFlag.objects.bulk_create(
+        FeatureFlag(flag_key=f"flag_{number:04}", env=env, value=number % 3 == 0)
+        for env in settings.ENVIRONMENTS
+        for number in range(1, count, 2)
+    )
     return path
 
 

@@ -6,21 +6,17 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
-from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
 from accounts.roles import Role
 from audit.models import AuditEntry
-from flags import runtime
-from flags.sync import sync_flags
 from flags.testing import inline_store
 from promotions.marking import mark
 from promotions.models import Promotion
 from promotions.services import approve, promote, reject
 from promotions.settling import settle_all
-from tests.conftest import console_actor, make_user
+from tests.conftest import console_actor, declare_both, make_user
 from tests.flags.outside import raw_update
 from tests.pages import (
     EVERYONE,
@@ -33,9 +29,10 @@ from tests.pages import (
     SIGNED_OUT,
     client_as,
     everything,
+    same_browser,
+    undone,
 )
 from tests.promotions.conftest import turn
-from tests.raxxconsole.visits import same_browser, undone
 
 VERBS = ("mark", "approve", "promote", "reject")
 # What may be done in each state. In the last two nobody has written down yet how it ended.
@@ -59,10 +56,6 @@ ACTS = {
     "promote": ["approved", "flip", "promoted"],
 }
 AGES = {"pending": 1, "approved": 1, "its time is over": 73 + 168}
-
-
-class Undo(Exception):
-    pass
 
 
 def bring_about(state: str, key: str) -> Promotion | None:
@@ -114,8 +107,7 @@ def is_settled_by(status: int, state: str) -> bool:
 def browsers(django_db_setup, django_db_blocker) -> Iterator[dict[str, Client]]:
     """Every kind of visitor, signed in once for all states: each test's transaction is within."""
     with django_db_blocker.unblock(), inline_store(), undone():
-        for env in settings.ENVIRONMENTS:
-            sync_flags(runtime.declared(), env, release="v1")
+        declare_both()
         yield {who: client_as(who) for who in (*EVERYONE, *HAD_A_PROOF)}
 
 
@@ -135,7 +127,7 @@ def test_each_step_in_each_state_by_each_visitor(browsers, db, state, visitors, 
         if promotion is None and verb != "mark":
             continue
         client = same_browser(browsers[who])
-        with pytest.raises(Undo), transaction.atomic():
+        with undone():
             status = answer(client, verb, key, promotion)
             entries = AuditEntry.objects.order_by("id")[audited:]
             told = [entry.action.removeprefix("console.flag.") for entry in entries]
@@ -147,7 +139,6 @@ def test_each_step_in_each_state_by_each_visitor(browsers, db, state, visitors, 
                 assert settled.state == ENDED[state][0], step
             elif status != 303:
                 assert everything() == before, step
-            raise Undo
 
 
 def expected_acts(verb: str, state: str, status: int) -> list[str]:

@@ -18,8 +18,7 @@ from tests.codes import ELEVATE, code_of, elevated_client, wrong_code
 from tests.conftest import PASSWORD, client_of
 from tests.flags.test_break_glass import GLASS, run
 from tests.flags.test_bulk import pick
-from tests.pages import FLAGS, HIGH, HTMX, LOW, flip_form, flip_url
-from tests.raxxconsole.visits import same_browser, undone
+from tests.pages import FLAGS, HIGH, HTMX, LOW, flip_form, flip_url, same_browser, undone
 
 ROUTER = {"X-Forwarded-Proto": "https"}
 ENROL = "/console/account/enrol"

@@ -11,9 +11,8 @@ from django.utils.http import urlencode
 
 from accounts.roles import Role
 from flags import runtime
-from flags.sync import sync_flags
 from tests.codes import elevated_client
-from tests.conftest import client_of, make_user
+from tests.conftest import client_of, declare_both, make_user
 from tests.flags.test_bulk import pick
 from tests.pages import FLAGS, HTMX, flip_form, flip_url
 from tests.raxxconsole.test_csp import Forbidden
@@ -73,8 +72,7 @@ def describe(settings, tmp_path, db):
         # JSON is YAML, but for the surrogates.
         declared = json.dumps({"default": False, "risk": risk, "description": text})
         settings.FEATURE_FLAGS_FILE.write_text(f"{KEY}: {declared}\n")
-        for env in settings.ENVIRONMENTS:
-            sync_flags(runtime.declared(), env, release="v1")
+        declare_both()
         assert runtime.declared()[KEY].description == text
 
     return describe_

@@ -14,8 +14,8 @@ from django.urls import URLPattern, get_resolver
 from audit.models import AuditEntry
 from flags.testing import inline_store
 from tests.conftest import PASSWORD
-from tests.pages import HIGH, LOW, MEDIUM, everything, flip_url
-from tests.raxxconsole.visits import DUE_HIGH, FLIP, Visit, prepare, undone
+from tests.pages import HIGH, LOW, MEDIUM, everything, flip_url, undone
+from tests.raxxconsole.visits import DUE_HIGH, FLIP, Visit, prepare
 
 pytestmark = pytest.mark.django_db
 

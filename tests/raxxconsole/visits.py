@@ -2,29 +2,23 @@
 
 import json
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from copy import deepcopy
 from datetime import timedelta
 from typing import NamedTuple
 
-from django.conf import settings
-from django.test import Client, TestCase
+from django.test import Client
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.models import User
 from accounts.roles import Role
 from audit.cli import shell_actor
-from flags import runtime
 from flags.models import BreakGlass, DeclaredFlag
 from flags.ofrep.tokens import create
-from flags.sync import sync_flags
 from promotions.marking import mark
 from tests.codes import code_of, enrolled, wrong_code
-from tests.conftest import console_actor, make_user
+from tests.conftest import console_actor, declare_both, make_user
 from tests.flags.outside import last_change, raw_delete, raw_insert
-from tests.pages import HIGH, LOW, MEDIUM, client_as
+from tests.pages import HIGH, LOW, MEDIUM, client_as, same_browser
 
 DUE_LOW, DUE_HIGH = "console_customer_notes", "console_bulk_refunds"
 FLIP = {"to": "on", "env": "staging", "seen": "yaml::0"}
@@ -48,35 +42,13 @@ class Visit(NamedTuple):
         return self.known | codes
 
 
-def same_browser(browser: Client) -> Client:
-    """One with the same headers and cookies, which leaves those of `browser` as they are.
-
-    The application behind it is the same one: its middleware is not loaded again.
-    """
-    client = Client()
-    client.handler, client.defaults = browser.handler, dict(browser.defaults)
-    client.cookies = deepcopy(browser.cookies)
-    return client
-
-
-@contextmanager
-def undone() -> Iterator[None]:
-    """A TestCase's transaction, in which `durable=True` is content: rolled back in the end."""
-    atomics = TestCase._enter_atomics()
-    try:
-        yield
-    finally:
-        TestCase._rollback_atomics(atomics)
-
-
 def prepare(who: str) -> Visit:
     """Both environments as after the release phase, the visitor, and what is there besides.
 
     `gone_low`, …: raw SQL took the row of a flag of that risk. `due_low`, `due_high`: promotions
     whose soak is over.
     """
-    for env in settings.ENVIRONMENTS:
-        sync_flags(runtime.declared(), env, release="v1")
+    declare_both()
     browser = client_as(who)
     for key in (LOW, MEDIUM, HIGH):
         raw_insert(key=key)
