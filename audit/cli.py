@@ -9,6 +9,8 @@ from django.core.management.base import CommandError
 from audit.actor import Actor, Channel
 from audit.failures import failure_of
 
+ONLY_READS = "This command only reads: nothing was changed."
+
 
 def operating_system_user() -> str:
     """The name of the operating-system user, or the number of one without a name.

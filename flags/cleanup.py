@@ -112,8 +112,8 @@ def orphans_with_steps(
 def unseen(seen: Seen) -> list[Entry]:
     """What is not known of both environments, and so may keep something out of the list."""
     other = seen.other
-    pairs = ((seen.env, seen.here), (other, seen.there))
-    found = [steps.unseen_declarations(env) for env, states in pairs if not states and not seen.key]
+    blank = [env for env, states in seen.both if not states and not seen.key]
+    found = [steps.unseen_declarations(env) for env in blank]
     rows = [each for each in seen.here.values() if equals_default(each)]
     if rows and not shows_config_vars(rows[0]):
         found.append(steps.unseen_console(seen.env, "rows equal to their default"))

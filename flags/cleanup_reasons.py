@@ -12,7 +12,6 @@ from flags.cleanup_seen import (
     would_change,
 )
 from flags.config_vars import GATE_KEY
-from flags.heroku.reported import consoles
 from flags.known_since import Since, known_since
 from flags.layers import word
 from flags.state import FlagState
@@ -56,10 +55,9 @@ def not_alike(seen: Seen, key: str) -> Iterator[str]:
 def since_of(seen: Seen, keys: Collection[str]) -> dict[str, dict[str, Since]]:
     """Since when each of these flags, which both environments declare, has its value, by key and
     environment. Always the same number of queries."""
-    told = consoles(each for each in seen.told.values() if not each.is_old(seen.now))
     by_env = {
-        env: known_since([states[key] for key in keys], told.get(env))
-        for env, states in ((seen.env, seen.here), (seen.other, seen.there))
+        env: known_since([states[key] for key in keys], seen.consoles.get(env))
+        for env, states in seen.both
     }
     return {key: {env: since[key] for env, since in by_env.items()} for key in keys}
 
@@ -73,9 +71,8 @@ def too_young(seen: Seen, key: str, held: Mapping[str, Since], days: int) -> Ite
             yield f"It is not called settled: nobody knows since when it is so in {env}."
         else:
             moments.append((env, since.moment))
-    for env, states in ((seen.env, seen.here), (seen.other, seen.there)):
-        console = consoles(seen.apps_of(env)).get(env)
-        others = [app for app in seen.apps_of(env) if app is not console]
+    for env, states in seen.both:
+        others = [app for app in seen.apps_of(env) if app is not seen.consoles.get(env)]
         turned = [(app.app, turned_in_app(states[key], app)) for app in others]
         moments += [(app, moment) for app, moment in turned if moment]
     for where, moment in moments:

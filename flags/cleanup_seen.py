@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from flags.heroku.reported import Reported, everyone
+from flags.heroku.reported import Reported, consoles, everyone
 from flags.layers import resolve
 from flags.models import Env, ServiceToken
 from flags.slots import companion
@@ -19,6 +19,8 @@ class Seen:
     here: Mapping[str, FlagState]
     there: Mapping[str, FlagState]
     told: Mapping[tuple[str, str], Reported]
+    consoles: Mapping[str, Reported]
+    """The consoles' reports by environment, without what is too old to count."""
     busy: Collection[str]
     services: Sequence[str]
     """The apps that read flags over HTTP, by their live tokens."""
@@ -30,6 +32,11 @@ class Seen:
     def other(self) -> str:
         """The other environment."""
         return other_than(self.env)
+
+    @property
+    def both(self) -> tuple[tuple[str, Mapping[str, FlagState]], ...]:
+        """Each environment with its flags, its own first."""
+        return (self.env, self.here), (self.other, self.there)
 
     def apps_of(self, env: str) -> list[Reported]:
         """What the apps of `env` reported, without what is too old to count."""
@@ -45,7 +52,9 @@ def look(env: str, now: datetime, *, key: str | None = None) -> Seen:
     busy = set(companion().busy(list(here)))
     live = ServiceToken.objects.filter(revoked_at=None)
     services = sorted(set(live.values_list("app", flat=True)))
-    return Seen(env, here, there, everyone(), busy, services, now, key)
+    told = everyone()
+    by_env = consoles(each for each in told.values() if not each.is_old(now))
+    return Seen(env, here, there, told, by_env, busy, services, now, key)
 
 
 def other_than(env: str) -> str:

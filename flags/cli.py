@@ -3,6 +3,7 @@
 import re
 import sys
 from argparse import ArgumentTypeError
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
@@ -11,7 +12,7 @@ from django.db import Error as DBError
 from audit.deadline import answers_within
 from audit.failures import let_go
 from flags.heroku.override import Override, blind_plan, plan
-from flags.heroku.reported import console_app
+from flags.heroku.reported import shell_of
 from flags.heroku.ways import Step
 
 _PLACEHOLDER = re.compile(r"<[A-Za-z0-9_-]+>")
@@ -30,19 +31,18 @@ def plan_now(key: str, env: str, value: bool) -> tuple[Override, DBError | None]
         return blind_plan(key, env, value), error
 
 
-def add_env(parser: CommandParser) -> None:
-    """--env, required: an environment that this console may change."""
+def add_env(parser: CommandParser, **options: Any) -> None:
+    """--env: an environment that this console may show and change. `options` are argparse's."""
     parser.add_argument(
-        "--env", required=True, type=environment_here, choices=settings.CONSOLE_ENVIRONMENTS
+        "--env", type=_environment_here, choices=settings.CONSOLE_ENVIRONMENTS, **options
     )
 
 
-def environment_here(name: str) -> str:
+def _environment_here(name: str) -> str:
     """The value of --env. Raises ArgumentTypeError for an environment that is another console's."""
     if name in settings.ENVIRONMENTS and name not in settings.CONSOLE_ENVIRONMENTS:
-        where = console_app(name) or f"the console of {name}"
         raise ArgumentTypeError(
-            f"{name} is not shown nor changed here (CONSOLE_ENVIRONMENTS): use a shell of {where}"
+            f"{name} is not shown nor changed here (CONSOLE_ENVIRONMENTS): use {shell_of(name)}"
         )
     return name
 

@@ -94,14 +94,13 @@ def _by_config_var(
 ) -> Override:
     key, env = state.key, state.env
     calls = tuple(ways.setting(key, value, app) for app in apps_of(env))
-    beside = ways.where_rows_may_reach(reading)
-    # A flip writes the row that then decides, where rows are read.
-    flipped = (ways.by_command(state, value),) if state.environment.db_layer else ()
+    steps = [ways.by_config_var(calls), *ways.where_rows_may_reach(reading)]
     back = [ways.back_to_config_var(key, calls, told)]
-    back += [ways.pinned(state, value)] if state.environment.db_layer else []
-    return Override(
-        tuple(facts), (*flipped, ways.by_config_var(calls), *beside), tuple(back), calls
-    )
+    if state.environment.db_layer:
+        # A flip writes the row that then decides, where rows are read.
+        steps.insert(0, ways.by_command(state, value))
+        back.append(ways.pinned(state, value))
+    return Override(tuple(facts), tuple(steps), tuple(back), calls)
 
 
 def _against_row(
@@ -112,22 +111,22 @@ def _against_row(
     turned = [call for call in calls if len(call.what) > 1]
     others = [call for call in calls if call not in turned]
     useless = f"{name_of(key)} alone changes nothing where rows are read, so setting it is useless"
-    by_rows: tuple[Step, ...] = (ways.by_sql(key, env, value),)
-    elsewhere = tuple(ways.where_no_row_reaches(key, value, reading))
+    by_row = ways.by_sql(key, env, value)
+    elsewhere = ways.where_no_row_reaches(key, value, reading)
     if state.environment.db_layer:
         facts.append(f"Its database row wins: {useless}.")
-        steps = (ways.by_command(state, value), *by_rows, *elsewhere)
+        steps = [ways.by_command(state, value), by_row, *elsewhere]
     else:
         facts.append(
             "The database layer of the console is off: there the config var decides, and flag_flip "
             f"writes no row. In apps that read rows the row wins: {useless} there."
         )
-        steps = (*elsewhere, *by_rows)
-    steps += (ways.by_switch(calls, ways.what_else_turns(state, reading)),)
+        steps = [*elsewhere, by_row]
+    steps.append(ways.by_switch(calls, ways.what_else_turns(state, reading)))
     back = (
         ways.back_to_row(key, env, row),
         *(ways.back_from_switch(key, env, value, turned) if turned else ()),
         *([ways.back_to_config_var(key, others, told)] if others else ()),
         ways.answered_for(key, env),
     )
-    return Override(tuple(facts), steps, back, calls)
+    return Override(tuple(facts), tuple(steps), back, calls)

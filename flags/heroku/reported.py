@@ -56,10 +56,7 @@ class Reported:
     def db_layer_since(self) -> datetime | None:
         """When the DB layer was seen to be turned on; None where it is off, or was on at the first
         report, so that nobody knows since when."""
-        switch = self.switch
-        if switch is None or not self.db_layer or switch.first_seen_at <= self.report.first_at:
-            return None
-        return switch.first_seen_at
+        return self.db_layer_moved if self.db_layer else None
 
     @property
     def db_layer_moved(self) -> datetime | None:
@@ -76,6 +73,11 @@ class Reported:
 def console_app(env: str) -> str | None:
     """The Heroku app that runs the console of `env`: the first of its apps in HEROKU_APPS."""
     return next((app for app, where in settings.HEROKU_APPS.items() if where == env), None)
+
+
+def shell_of(env: str) -> str:
+    """Where commands for `env` run, in words."""
+    return f"a shell of {console_app(env) or f'the console of {env}'}"
 
 
 def console_of(env: str) -> Reported | None:
@@ -132,10 +134,11 @@ def everyone() -> dict[tuple[str, str], Reported]:
 
 
 def _told(report: ConfigVarReport, found: Iterable[ConfigVar]) -> Reported:
-    by_key: tuple[dict[str, ConfigVar], dict[str, ConfigVar]] = ({}, {})
+    set_: dict[str, ConfigVar] = {}
+    gone: dict[str, ConfigVar] = {}
     for var in found:
-        by_key[var.removed_at is not None][var.flag_key] = var
-    return Reported(report, *by_key)
+        (set_ if var.removed_at is None else gone)[var.flag_key] = var
+    return Reported(report, set_, gone)
 
 
 def _implied(found: Sequence[ConfigVar]) -> ConfigVarReport:

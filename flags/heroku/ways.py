@@ -7,7 +7,7 @@ from django.conf import settings
 
 from flags.config_vars import SWITCH, name_of
 from flags.heroku.calls import Call, manage, update_row
-from flags.heroku.reported import Reported, console_app
+from flags.heroku.reported import Reported, shell_of
 from flags.layers import Source, resolve, word
 from flags.policy import needs_elevation
 from flags.state import FlagState, read_states
@@ -47,7 +47,7 @@ def by_config_var(calls: Sequence[Call]) -> Step:
 def by_command(state: FlagState, value: bool) -> Step:
     shell = "a shell that has manage.py"
     if state.env not in settings.CONSOLE_ENVIRONMENTS:
-        shell = f"a shell of {console_app(state.env) or f'the console of {state.env}'}, not in this"
+        shell = f"{shell_of(state.env)}, not in this"
     says = f"The database answers. In {shell}, flip it: no restart, and the log knows who and why."
     return Step((says,), (_flipping(state, value),))
 

@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="what the token is called, such as raptor-reads-flags")
-        add_env(parser)
+        add_env(parser, required=True)
         parser.add_argument("--app", help="who gets it, such as raptor-prod; without it, NAME")
         parser.add_argument("--as", dest="operator", help="the operator who acts")
         parser.add_argument("--json", action="store_true", help="a JSON object, for programs")

@@ -35,7 +35,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key")
         parser.add_argument("to", choices=["on", "off"])
-        add_env(parser)
+        add_env(parser, required=True)
         parser.add_argument("--reason", required=True, help="kept in the audit log")
         parser.add_argument("--incident", default="", help="the incident's number, for the log")
         parser.add_argument("--as", dest="name", help="the operator who acts")

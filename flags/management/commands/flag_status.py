@@ -10,13 +10,13 @@ from django.db import Error as DBError
 from django.utils import timezone
 
 from audit.ages import age
-from audit.cli import database_failed, one_line
+from audit.cli import ONLY_READS, database_failed, one_line
 from audit.deadline import answers_within
 from audit.failures import let_go
 from flags import config_vars, runtime
 from flags.cleanup import MAX_DAYS, clean_up, why_not
 from flags.cleanup_steps import as_json as entry_as_json
-from flags.cli import PATIENCE_SECONDS, environment_here
+from flags.cli import PATIENCE_SECONDS, add_env
 from flags.errors import UndeclaredFlag
 from flags.state import (
     Environment,
@@ -29,7 +29,6 @@ from flags.state import (
 
 DATABASE_DOWN = 3
 """The exit status where config vars and YAML alone could answer."""
-_ONLY_READS = "This command only reads: nothing was changed."
 _WORDS = {True: "on", False: "off", None: "-"}
 _DOWN = (
     "THE DATABASE DOES NOT ANSWER: {error}\n"
@@ -47,13 +46,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key", nargs="?", help="one flag; default: all that are declared")
-        parser.add_argument(
-            "--env",
-            type=environment_here,
-            choices=settings.CONSOLE_ENVIRONMENTS,
-            default=settings.CONSOLE_ENV,
-            help="default: this deployment's own",
-        )
+        add_env(parser, default=settings.CONSOLE_ENV, help="default: this deployment's own")
         parser.add_argument(
             "--stale",
             type=_days,
@@ -85,7 +78,7 @@ class Command(BaseCommand):
         else:
             self._write(where, states, failure, is_all=key is None)
         if failure is not None:
-            raise database_failed(failure, status=DATABASE_DOWN, so=_ONLY_READS)
+            raise database_failed(failure, status=DATABASE_DOWN, so=ONLY_READS)
 
     def _clean_up(self, key: str | None, env: str, days: int, *, as_json: bool) -> None:
         """Nothing answers for the database here: of what it says is the list made."""
@@ -97,7 +90,7 @@ class Command(BaseCommand):
                 reasons = [] if is_listed or key is None else why_not(key, env, days, now)
         except DBError as error:
             let_go()
-            raise database_failed(error, status=DATABASE_DOWN, so=_ONLY_READS) from error
+            raise database_failed(error, status=DATABASE_DOWN, so=ONLY_READS) from error
         except UndeclaredFlag as error:
             raise CommandError(
                 f"{env} neither declares {key} nor has a row of it: there is nothing to clean up."

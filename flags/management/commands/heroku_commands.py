@@ -97,19 +97,18 @@ class Command(BaseCommand):
         self.stderr.write(NOT_IN_LOG)
 
     def _run(self, asked: _Asked, found: Override, *, is_known: bool) -> None:
-        done: list[Call] = []
-        failed: list[Call] = []
+        made: list[tuple[Call, str]] = []
+        left: Sequence[Call] = ()
         try:
             for call, wrong in by_hand.run(found.calls):
                 self.stdout.write(f"{call.app}: {wrong or 'set'}.")
-                (failed if wrong else done).append(call)
+                made.append((call, wrong))
         except KeyboardInterrupt:
-            left = [call for call in found.calls if call not in (*done, *failed)]
-            for number, call in enumerate(left):
-                so = "not begun" if number else "broken off, whether it worked is not known"
-                self.stdout.write(f"{call.app}: {so}.")
-            failed += left
-        if failed:
+            left = found.calls[len(made) :]
+        for number, call in enumerate(left):
+            so = "not begun" if number else "broken off, whether it worked is not known"
+            self.stdout.write(f"{call.app}: {so}.")
+        if failed := [*(call for call, wrong in made if wrong), *left]:
             self._note(asked, by_hand.note_failure, failed, is_known=is_known)
             apps = ", ".join(call.app for call in failed)
             raise CommandError(f"Not done on {apps}: look there, then try again.")

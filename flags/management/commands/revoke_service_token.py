@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="what the token is called")
-        add_env(parser)
+        add_env(parser, required=True)
         parser.add_argument("--as", dest="operator", help="the operator who acts")
 
     def handle(self, *, name: str, env: str, operator: str | None, **options: Any) -> None:

@@ -1,11 +1,11 @@
 import json
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from audit.ages import age
-from flags.cli import environment_here
+from audit.cli import ONLY_READS
+from flags.cli import add_env
 from flags.models import ServiceToken
 from flags.ofrep.cli import as_json, said_on_one_line
 from flags.ofrep.tokens import shown
@@ -17,16 +17,11 @@ class Command(BaseCommand):
     help = "Which service tokens there are, who has them, and when they were last used."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--env",
-            type=environment_here,
-            choices=settings.CONSOLE_ENVIRONMENTS,
-            help="default: all that are shown here",
-        )
+        add_env(parser, help="default: all that are shown here")
         parser.add_argument("--json", action="store_true", help="a JSON list, for programs")
 
     def handle(self, *, env: str | None, **options: Any) -> None:
-        with said_on_one_line("This command only reads: nothing was changed."):
+        with said_on_one_line(ONLY_READS):
             found = shown().filter(env=env) if env else shown()
             tokens = list(found)
         if options["json"]:
