@@ -12,6 +12,9 @@ from django.db.backends.signals import connection_created
 from psycopg2 import extensions
 
 from audit import deadline
+from tests.timed import timed
+
+pytestmark = timed
 
 SHORT = 0.3
 # What a busy machine adds to it.

@@ -11,6 +11,7 @@ from flags import declarations
 from flags.declarations import DeclarationsError
 from flags.plain_yaml import MAX_BYTES
 from tests.flags.test_declarations import GOOD, entry, load, problems
+from tests.timed import timed
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,7 @@ def test_a_file_over_1_mib_is_refused_unread(tmp_path):
     assert problems(tmp_path, b"#" + b"x" * MAX_BYTES) == [(1, "is larger than 1 MiB")]
 
 
+@timed
 def test_a_file_without_end_is_refused_at_once(tmp_path):
     path = tmp_path / "flags.yaml"
     with path.open("wb") as stream:
@@ -155,6 +157,7 @@ EXHAUSTING = {
 }
 
 
+@timed
 @pytest.mark.parametrize("content", EXHAUSTING.values(), ids=EXHAUSTING)
 def test_a_file_that_would_exhaust_the_parser_is_refused_at_once(tmp_path, content):
     started = time.thread_time()
@@ -162,6 +165,7 @@ def test_a_file_that_would_exhaust_the_parser_is_refused_at_once(tmp_path, conte
     assert time.thread_time() - started < 1
 
 
+@timed
 def test_a_full_file_of_flags_is_read_in_a_moment(tmp_path):
     content = "".join(entry(f"flag_{n}") for n in range(10_000))
     assert len(content) < MAX_BYTES

@@ -19,6 +19,7 @@ from tests.bench.deployment import environment
 from tests.bench.readers.loops import THREADS, Loops, Question, bare
 from tests.processes.application import application
 from tests.processes.server import ROOT, database_url
+from tests.timed import timed
 
 CLOCK = time.thread_time
 LIMIT = 1.0
@@ -88,6 +89,7 @@ def turn(asked: Loops, keys: list[str], threads: int) -> float:
     return (asked.seconds if threads == 1 else asked.seconds_of_threads)(5, keys)
 
 
+@timed
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("declared", [100, 1_000])
 def test_is_on_costs_no_more_than_the_bare_function(declared, tmp_path):
@@ -99,6 +101,7 @@ def test_is_on_costs_no_more_than_the_bare_function(declared, tmp_path):
     assert {way: ratio for way, ratio in measured.items() if ratio > LIMIT} == {}
 
 
+@timed
 def test_the_import_costs_little_beyond_django():
     times = []
     for _ in range(10):

@@ -12,6 +12,7 @@ from flags import refresher, runtime
 from flags.refresher import CALM_SECONDS
 from flags.store import Store
 from tests.flags.test_store import KEY, FakeSource, eventually, opened_stores, seconds_of
+from tests.timed import timed
 
 open_store = pytest.fixture(opened_stores)
 NEVER = 600.0
@@ -94,6 +95,7 @@ def test_what_is_no_hint_makes_no_load(open_store, hinting):
     assert hinting.loads == 1
 
 
+@timed
 def test_a_crowd_of_hints_makes_few_loads_and_the_last_one_counts(open_store, hinting):
     store = open_store(hinting, ttl=NEVER)
     store.is_on(KEY)
@@ -225,6 +227,7 @@ def test_many_requests_at_once_replace_it_once_and_all_wait_for_the_new_one(open
     assert seen == [True] * 16
 
 
+@timed
 def test_a_database_that_hangs_again_holds_a_request_up_for_two_seconds_once(open_store, hung):
     source, new = FakeSource(**{KEY: True}), FakeSource()
     source.fresh = lambda: new
@@ -240,6 +243,7 @@ def test_a_database_that_hangs_again_holds_a_request_up_for_two_seconds_once(ope
     new.gate.set()
 
 
+@timed
 def test_while_it_does_its_work_a_request_waits_for_nothing_and_before_a_read_nothing_starts(
     open_store,
 ):

@@ -14,6 +14,7 @@ from django.db import connection
 from flags.sources.postgres import PostgresSource
 from tests.processes import raw_sql
 from tests.processes.server import database_url
+from tests.timed import timed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KEY = "console_billing"
@@ -125,6 +126,7 @@ def test_a_connection_that_the_server_ended_is_noticed_and_made_anew(open_source
     assert not told(source, 0.05)
 
 
+@timed
 def test_somebodys_lock_leaves_no_query_behind_on_the_server(open_source):
     source = open_source()
     source.load()

@@ -12,6 +12,7 @@ from flags.errors import UndeclaredFlag
 from flags.layers import Source
 from flags.refresher import RowSource
 from flags.store import Store
+from tests.timed import timed
 
 TTL = 0.3
 KEYS = tuple(f"flag_{n}" for n in range(8))
@@ -91,6 +92,7 @@ def test_the_first_read_waits_for_the_first_load(open_store):
     assert source.loads == 1
 
 
+@timed
 def test_first_reads_of_all_threads_wait_two_seconds_at_most_and_later_ones_never(open_store):
     source = FakeSource(**{KEY: True})
     source.gate.clear()
@@ -114,6 +116,7 @@ def test_first_reads_of_all_threads_wait_two_seconds_at_most_and_later_ones_neve
     assert eventually(lambda: store.is_on(KEY))
 
 
+@timed
 def test_later_reads_do_not_wait_for_a_load_that_hangs(open_store):
     source = FakeSource(**{KEY: True})
     store = open_store(source)

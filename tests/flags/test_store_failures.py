@@ -7,10 +7,12 @@ import pytest
 
 from flags.layers import Source
 from tests.flags.test_store import KEY, KEYS, FakeSource, eventually, opened_stores, seconds_of
+from tests.timed import timed
 
 open_store = pytest.fixture(opened_stores)
 
 
+@timed
 def test_a_source_that_fails_from_the_start_leaves_env_and_yaml_to_answer(open_store, monkeypatch):
     monkeypatch.setenv("FLAG_FLAG_1", "on")
     source = FakeSource(**{KEY: True, KEYS[1]: False})

@@ -13,6 +13,7 @@ from tests.flags.test_store import (
     opened_stores,
     seconds_of,
 )
+from tests.timed import timed
 
 open_store = pytest.fixture(opened_stores)
 # Long enough that no refresh happens by itself: what is seen, was asked for.
@@ -86,6 +87,7 @@ def test_before_the_first_read_there_is_nothing_to_invalidate(open_store):
     assert store.is_on(KEY)
 
 
+@timed
 def test_a_source_that_hangs_holds_a_commit_up_no_longer_than_the_timeout(open_store, caplog):
     source = FakeSource()
     store = open_store(source, ttl=NEVER)

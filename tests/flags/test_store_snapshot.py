@@ -8,6 +8,7 @@ from flags import runtime
 from flags.layers import Source
 from flags.testing import inline_store
 from tests.flags.test_store import KEY, KEYS, FakeSource, eventually, opened_stores
+from tests.timed import timed
 
 open_store = pytest.fixture(opened_stores)
 
@@ -22,6 +23,7 @@ def test_before_the_first_load_the_lower_layers_answer_and_no_age_is_told(open_s
     assert (known.values[KEYS[1]].value, known.values[KEYS[1]].source) == (True, Source.ENV)
 
 
+@timed
 def test_begin_reads_without_being_asked_for_a_flag_and_waits_for_nothing(open_store):
     source = FakeSource(**{KEY: True})
     source.gate.clear()
@@ -44,6 +46,7 @@ def test_begin_starts_one_thread_however_often_it_is_called(open_store):
     assert len(set(threading.enumerate()) - before) == 1
 
 
+@timed
 def test_the_age_grows_while_loads_fail_and_the_values_stay(open_store):
     source = FakeSource(**{KEY: True})
     store = open_store(source, ttl=0.1)

@@ -9,6 +9,7 @@ from accounts.models import User
 from tests.processes import raw_sql
 from tests.processes.application import application
 from tests.processes.flipping import flip, flip_and_read
+from tests.timed import timed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,6 +77,7 @@ def read_after_a_flip_that_was_rolled_back() -> bool:
     return flags.is_on(KEY)
 
 
+@timed
 def test_the_first_read_inside_atomic_is_right_and_sends_nothing_through_it(process):
     raw_sql.set_row(KEY, 1)
     answer, seconds = process.timed(first_read_while_this_process_writes)

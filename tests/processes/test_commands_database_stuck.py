@@ -15,6 +15,7 @@ from flags.cli import PATIENCE_SECONDS
 from flags.models import FeatureFlag
 from tests.processes.flipping import flip
 from tests.processes.server import ROOT, database_url, environment, manage
+from tests.timed import timed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("declared")]
 
@@ -50,6 +51,7 @@ def at_once(commands) -> list[tuple[int, str, float]]:
 
 if connection.vendor == "postgresql":
 
+    @timed
     def test_behind_a_locked_table_each_command_ends_and_says_what_is_left():
         flip(KEY, True)
         before = list(FeatureFlag.objects.values()), AuditEntry.objects.count()

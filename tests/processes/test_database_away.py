@@ -14,8 +14,9 @@ from tests.processes import hurting, raw_sql
 from tests.processes.application import Application, application
 from tests.processes.outage import outage
 from tests.processes.server import database_url
+from tests.timed import timed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), timed]
 
 KEY = "console_billing"
 ON_BY_YAML = "raptor_cursor_paging"

@@ -13,8 +13,9 @@ from tests.flags.test_store import eventually
 from tests.processes import raw_sql
 from tests.processes.raptor import raptor
 from tests.processes.server import free_port, web_server
+from tests.timed import timed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), timed]
 
 KEY = "raptor_cursor_paging"
 # Of both: the console's own rows, and what services ask for.

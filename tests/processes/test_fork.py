@@ -12,6 +12,7 @@ import flags
 from tests.processes import raw_sql
 from tests.processes.application import Application, application, serve
 from tests.processes.outage import outage
+from tests.timed import timed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,6 +59,7 @@ def end_child() -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+@timed
 def test_child_and_parent_both_see_later_changes():
     with application(FLAGS_TTL_SECONDS="1") as parent:
         assert parent.call(flags.is_on, KEY) is False
@@ -69,6 +71,7 @@ def test_child_and_parent_both_see_later_changes():
         assert parent.call(end_child) == 0
 
 
+@timed
 def test_the_child_has_a_database_session_of_its_own_and_leaves_the_parents_alone():
     with application(FLAGS_TTL_SECONDS="1") as parent:
         parent.call(flags.is_on, KEY)

@@ -10,8 +10,9 @@ from accounts.roles import Role
 from accounts.services import change_role, create_operator
 from audit.actor import Actor, Channel
 from tests.conftest import PASSWORD, console_actor, make_user
+from tests.timed import timed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), timed]
 ACTS = 12
 
 

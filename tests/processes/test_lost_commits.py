@@ -16,10 +16,9 @@ from tests.processes.operators import make_operator
 from tests.processes.server import web_server
 from tests.processes.session import Session
 from tests.sizes import size
+from tests.timed import timed
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-]
+pytestmark = [pytest.mark.django_db(transaction=True), timed]
 
 KEY = "console_billing"
 ROUNDS = size(1, 10)

@@ -24,8 +24,9 @@ from tests.processes.ofrep import (
 )
 from tests.processes.outage import outage
 from tests.processes.server import web_server
+from tests.timed import timed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), timed]
 
 REFUSED_WITHIN = 2.0
 PATIENCE = 15.0

@@ -8,8 +8,9 @@ from tests.bench.deployment import environment as as_in_production
 from tests.bench.ofrep_bench import OFREP_FLAGS, measured
 from tests.processes.server import database_url
 from tests.sizes import size
+from tests.timed import timed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), timed]
 
 
 def test_it_serves_a_good_share_of_what_django_serves_at_all(tmp_path):

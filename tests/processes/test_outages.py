@@ -23,11 +23,9 @@ from tests.processes.server import database_url, web_server
 from tests.processes.session import Answer, Session
 from tests.processes.watching import watching
 from tests.sizes import size
+from tests.timed import timed
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(size(180, 1400)),
-]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(size(180, 1400)), timed]
 
 KEY, OTHER = "console_billing", "console_customer_notes"
 ON_BY_YAML = "raptor_cursor_paging"

@@ -16,8 +16,9 @@ from tests.processes import pushing, raw_sql
 from tests.processes.application import application
 from tests.processes.flipping import flip
 from tests.sizes import size
+from tests.timed import timed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), timed]
 
 KEY = "console_billing"
 OTHER = "email_digest_weekly"

@@ -13,6 +13,7 @@ from tests.processes import raw_sql
 from tests.processes.application import application
 from tests.processes.flipping import flip
 from tests.processes.server import manage
+from tests.timed import timed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,6 +59,7 @@ def test_the_select_lists_flips_and_nothing_else_with_the_latest_first():
     assert all(created_at for created_at, _, _ in listed)
 
 
+@timed
 def test_the_update_is_seen_by_another_process_within_the_ttl():
     flip(KEY, False)
     with application(FLAGS_TTL_SECONDS="3") as reader:
@@ -100,6 +102,7 @@ def test_the_update_is_marked_until_flag_reconcile_answers_for_it_with_the_incid
     assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)
 
 
+@timed
 def test_an_insert_of_key_environment_and_value_alone_is_enough():
     with application(FLAGS_TTL_SECONDS="1") as reader:
         assert reader.call(flags.is_on, KEY) is False

@@ -18,8 +18,9 @@ from tests.processes.application import Application, application
 from tests.processes.preloaded import KEY
 from tests.processes.server import environment, free_port, gunicorn
 from tests.sizes import size
+from tests.timed import timed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), timed]
 
 # The long form is the contract as it stands; the short one has less patience with everything.
 TTL = size(3.0, 30.0)

@@ -14,8 +14,9 @@ from tests.processes import raw_sql
 from tests.processes.application import application
 from tests.processes.flipping import flip, flip_and_read
 from tests.processes.server import manage
+from tests.timed import timed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), timed]
 
 KEY = "console_billing"
 OTHER = "email_digest_weekly"

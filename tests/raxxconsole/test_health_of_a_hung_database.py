@@ -6,6 +6,7 @@ import time
 import pytest
 
 from raxxconsole import health
+from tests.timed import timed
 
 
 @pytest.fixture
@@ -28,6 +29,7 @@ def hung(monkeypatch):
     looker.join()
 
 
+@timed
 def test_the_others_get_the_last_answer_at_once(hung):
     started = time.monotonic()
     assert [health._problems() for _ in range(20)] == [{"yaml": "old"}] * 20

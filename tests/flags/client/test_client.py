@@ -15,6 +15,7 @@ from flags.values import Values
 from tests.flags.client.fake_console import DECLARED, TOKEN, client_of, console, response
 from tests.flags.test_store import eventually, seconds_of
 from tests.processes.server import ROOT, program
+from tests.timed import timed
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def test_the_hot_path_is_the_dictionarys_own_method(server):
         assert flags.is_on("a") is True
 
 
+@timed
 def test_a_flip_is_seen_within_the_interval(server):
     server.says(a=False)
     with client_of(server) as flags:
@@ -75,6 +77,7 @@ def test_fallbacks_are_the_last_answer_then_the_environment_then_the_yaml(server
         assert flags.is_on("a") is False
 
 
+@timed
 @pytest.mark.parametrize("away", [b"", response(500), response(401), black_hole])
 def test_while_the_console_is_away_its_last_answer_stays_and_ages(server, away, caplog):
     caplog.set_level(logging.INFO)
@@ -90,6 +93,7 @@ def test_while_the_console_is_away_its_last_answer_stays_and_ages(server, away, 
     assert TOKEN not in caplog.text
 
 
+@timed
 def test_a_console_that_comes_back_is_heard_and_that_is_said_once(server, caplog):
     caplog.set_level(logging.INFO)
     server.says(a=False)
@@ -109,6 +113,7 @@ def test_a_console_that_comes_back_is_heard_and_that_is_said_once(server, caplog
     ]
 
 
+@timed
 def test_the_first_read_waits_two_seconds_at_most_and_no_later_one(server):
     server.answer = black_hole
     with client_of(server) as flags:
@@ -149,6 +154,7 @@ def test_the_entries_of_the_example_service_are_the_consoles():
     assert dict(example) == {key: console[key] for key in example}
 
 
+@timed
 def test_the_age_counts_from_when_the_console_read_its_rows(server):
     server.answer = lambda line: line.sendall(
         b"HTTP/1.1 200 OK\r\nX-Flags-Age: 40\r\nContent-Length: 12\r\n\r\n" + b'{"flags":[]}'
@@ -253,6 +259,7 @@ async def _longest_pause(over: asyncio.Event) -> float:
     return longest
 
 
+@timed
 @pytest.mark.parametrize("is_there", [True, False])
 def test_an_event_loop_is_not_held_up_by_a_start(server, is_there):
     server.answer = black_hole
@@ -314,6 +321,7 @@ def test_after_a_fork_parent_and_child_both_go_on(server):
         assert process.stdout.readline() == "True 0\n"
 
 
+@timed
 def test_a_reading_of_the_wall_clock_changes_nothing(server, monkeypatch):
     server.says(a=True)
     with client_of(server) as flags:

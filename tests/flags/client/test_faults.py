@@ -13,6 +13,9 @@ from flags.client.address import parse
 from flags.client.exchange import MOST_BYTES
 from flags.client.source import ConsoleSource
 from tests.flags.client.fake_console import DECLARED, TOKEN, bulk, console, entry
+from tests.timed import timed
+
+pytestmark = timed
 
 SECONDS = 0.5
 

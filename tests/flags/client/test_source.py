@@ -8,6 +8,7 @@ from flags.client.address import parse
 from flags.client.source import REFUSED_SECONDS, ConsoleFailed, ConsoleSource
 from flags.refresher import RETRY_SECONDS
 from tests.flags.client.fake_console import DECLARED, TOKEN, bulk, console, entry, response
+from tests.timed import timed
 
 INTERVAL = 10.0
 
@@ -91,6 +92,7 @@ def test_a_flag_that_the_console_does_not_know_is_left_to_the_other_layers(serve
     ]
 
 
+@timed
 @pytest.mark.parametrize(("said", "age"), [("7", 7.0), ("0", 0.0), ("-1", 0.0), ("9" * 30, 0.0)])
 def test_the_age_of_the_consoles_own_rows_is_told(server, source, said, age):
     server.answer = bulk(entry("a", True), X_Flags_Age=said)
@@ -98,6 +100,7 @@ def test_the_age_of_the_consoles_own_rows_is_told(server, source, said, age):
     assert age <= source.age < age + 0.5
 
 
+@timed
 def test_an_answer_of_older_rows_changes_nothing(server, source):
     server.answer = bulk(entry("a", True), etag='"new"', X_Flags_Age="3")
     assert source.load() == {"a": True}
@@ -112,6 +115,7 @@ def test_an_answer_of_older_rows_changes_nothing(server, source):
     assert source.load() == {"a": False}
 
 
+@timed
 def test_an_answer_with_less_of_an_age_is_as_good_where_nothing_changed(server, source):
     server.answer = bulk(entry("a", True), etag='"1"', X_Flags_Age="9")
     source.load()
