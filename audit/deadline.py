@@ -5,7 +5,8 @@ client for as long as it likes: `connect_timeout` bounds connects alone, `statem
 server's own clock, and keepalives are answered by whatever swallows the rest. psycopg2 lets a
 process wait by a function of its own; ours gives up. That covers everything that a connection waits
 for: connecting, queries, COMMIT and ROLLBACK. psycopg2 then drops the connection, so what was not
-committed is not done. Looking up a host's name is not covered: the C library does it.
+committed is not done. Looking up a host's name is not covered, the C library does it: whoever
+connects looks it up before, in the time that `look_up` gives.
 """
 
 import select
@@ -112,6 +113,21 @@ def _patient(**limit: float) -> Iterator[None]:
         setattr(_patience, name, before)
 
 
+@contextmanager
+def look_up() -> Iterator[float | None]:
+    """For the block that finds the server's address: until when (monotonic), None for no end.
+
+    Such a wait counts as one for the database. Raises, where the block raises TimeoutError,
+    `psycopg2.OperationalError` of the kind NoAnswer.
+    """
+    with _waiting(connecting=True) as until:
+        try:
+            yield until
+        except TimeoutError as error:
+            _patience.met_silence = True
+            raise NoAnswer(str(error)) from error
+
+
 def _have_callback() -> None:
     if extensions.get_wait_callback() is None:
         extensions.set_wait_callback(_wait)
@@ -135,10 +151,8 @@ def silent_waits(seconds: float) -> int:
 
 def _wait(connection: Any) -> None:
     """psycopg2's wait callback: drive the connection until it is ready, or give up."""
-    thread, began = threading.get_ident(), time.monotonic()
-    until = _until(began, connecting=connection.status == extensions.STATUS_SETUP)
-    _waits[thread] = began
-    try:
+    began = time.monotonic()
+    with _waiting(connecting=connection.status == extensions.STATUS_SETUP) as until:
         while (state := connection.poll()) != extensions.POLL_OK:
             # A new one each time: while it connects, libpq may go on with another socket.
             poll = select.poll()
@@ -149,12 +163,21 @@ def _wait(connection: Any) -> None:
                 _patience.met_silence = True
                 waited = time.monotonic() - began
                 raise NoAnswer(f"the database did not answer within {waited:.1f} s")
+    _patience.met_silence = False
+
+
+@contextmanager
+def _waiting(*, connecting: bool) -> Iterator[float | None]:
+    """A wait of this thread, for as long as the block takes: until when; None: without an end."""
+    thread, began = threading.get_ident(), time.monotonic()
+    _waits[thread] = began
+    try:
+        yield _until(began, connecting=connecting)
     finally:
         del _waits[thread]
         took = time.monotonic() - began
         if _patience.left is not None and took > SLOW_SECONDS:
             _patience.left = max(0.0, _patience.left - took)
-    _patience.met_silence = False
 
 
 def _until(began: float, *, connecting: bool) -> float | None:

@@ -160,8 +160,6 @@ class Keeper:
             self.source, refresher = refresher.source.fresh(), None
         if refresher is None and self.source is not None and not self._is_retired:
             refresher = self._started(self.source)
-            # Where the table is full no read would ask for one again.
-            self._lacks_one = refresher is None
         self._refresher = refresher
         return refresher is not None
 
@@ -171,8 +169,12 @@ class Keeper:
             refresher = Refresher(source, self._refresh, self._interval)
             refresher.start()
         except (RuntimeError, OSError) as error:
-            logger.warning("flags of %s have no refresher yet: %s", self.name, error)
+            if not self._lacks_one:
+                logger.warning("flags of %s have no refresher yet: %s", self.name, error)
+            # Where the table is full no read would ask for one again.
+            self._lacks_one = True
             return None
+        self._lacks_one = False
         return refresher
 
     def _await_first_word(self) -> None:

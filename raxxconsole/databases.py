@@ -23,4 +23,5 @@ def configured(database: dict[str, Any]) -> dict[str, Any]:
         "keepalives_count": 2,
     }
     kept = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-    return {**database, **kept, "OPTIONS": {**ours, **options}}
+    engine = "raxxconsole.postgresql"
+    return {**database, **kept, "ENGINE": engine, "OPTIONS": {**ours, **options}}

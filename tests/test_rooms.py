@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("audit", "accounts", "flags", "promotions", "raxxconsole")
 PLAIN_PYTHON = ("bell", "config_vars", "declarations", "errors", "layers", "plain_yaml", "stubs")
 PLAIN_PYTHON += ("keeper", "names", "refresher", "store", "table", "values")
-PLAIN_PYTHON += tuple(f"sources/{name}" for name in ("__init__", "postgres", "sqlite"))
+PLAIN_PYTHON += tuple(f"sources/{name}" for name in ("__init__", "addresses", "postgres", "sqlite"))
 PLAIN_PYTHON += tuple(
     f"client/{name}"
     for name in ("__init__", "address", "answers", "exchange", "later", "openfeature", "source")

@@ -159,6 +159,15 @@ def test_without_a_database_url_the_embedded_file_is_used(start):
     assert database["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
 
 
+def test_postgresql_looks_its_host_up_itself_and_is_told_how_long_to_wait(start):
+    url = "postgres://console:secret@database:5433/flags?sslmode=require"
+    database = start(**PRODUCTION | {"DATABASE_URL": url})["DATABASES"]["default"]
+    assert (database["HOST"], database["PORT"], database["NAME"]) == ("database", 5433, "flags")
+    assert database["ENGINE"] == "raxxconsole.postgresql"
+    assert database["OPTIONS"]["sslmode"] == "require"
+    assert database["OPTIONS"]["connect_timeout"] == 5
+
+
 def test_a_process_that_is_stopped_says_so_on_its_last_line():
     done = manage("check", check=False, DEBUG="ture")
     assert done.returncode != 0

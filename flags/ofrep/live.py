@@ -156,6 +156,8 @@ class LiveTokens:
         if since - self._failed_at < RETRY_SECONDS:
             return
         if not self._looking.acquire(timeout=LOOK_SECONDS if waits else 0):
+            if waits:
+                self._failed("another thread's look at them does not end")
             return
         try:
             if self._read_at >= since or self._failed_at >= since:
@@ -165,14 +167,18 @@ class LiveTokens:
                 tokens = self._read()
             except DBError as error:
                 let_go()
-                if self._failed_at < self._read_at or self._failed_at == -math.inf:
-                    logger.warning("service tokens cannot be looked at: %s", error)
-                self._failed_at = self._clock()
+                self._failed(error)
             else:
                 self._tokens, self._read_at = tokens, began
                 self._dropped.difference_update(self._dropped - tokens.keys())
         finally:
             self._looking.release()
+
+    def _failed(self, why: object) -> None:
+        """Nobody looks again for RETRY_SECONDS. The first failure after a look is told."""
+        if self._failed_at < self._read_at or self._failed_at == -math.inf:
+            logger.warning("service tokens cannot be looked at: %s", why)
+        self._failed_at = self._clock()
 
 
 @contextmanager

@@ -12,8 +12,8 @@ import psycopg2
 from psycopg2 import extensions
 
 from flags.bell import Selector
-from flags.names import Names
 from flags.refresher import LOAD_SECONDS, RowSource
+from flags.sources.addresses import hostaddr, names_of
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class PostgresSource(RowSource):
         seconds: float = LOAD_SECONDS,
     ) -> None:
         self._params = {**params, "async_": True}
-        self._names = _names_of(params)
+        self._names = names_of(params)
         self._env = env
         self._push = push
         self._seconds = seconds
@@ -52,7 +52,8 @@ class PostgresSource(RowSource):
     def load(self) -> Mapping[str, bool]:
         deadline = time.monotonic() + self._seconds
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg2.connect(**(self._params | self._addresses(deadline)))
+            where = hostaddr(self._params, self._names, deadline) if self._names else {}
+            self._connection = psycopg2.connect(**(self._params | where))
             _wait(self._connection, deadline)
             self._listens = self._push and self._listen(deadline)
         self._connection.notifies.clear()
@@ -60,16 +61,6 @@ class PostgresSource(RowSource):
             cursor.execute(_SERVER_LIMIT + _QUERY, (self._env,))
             _wait(self._connection, deadline)
             return {key: bool(value) for key, value in cursor.fetchall()}
-
-    def _addresses(self, deadline: float) -> dict[str, str]:
-        """Where the host is, for libpq. If libpq looked its name up itself, a silent name server
-        would stop every thread of the process: psycopg2 keeps Python's lock meanwhile."""
-        if self._names is None:
-            return {}
-        found = list(dict.fromkeys(entry[4][0] for entry in self._names.find(deadline)))
-        # The name stays: it is what a certificate and a password file are for.
-        hosts = [self._params["host"]] * len(found)
-        return {"hostaddr": ",".join(found), "host": ",".join(hosts)}
 
     def _listen(self, deadline: float) -> bool:
         """Have the server tell of changes from now on. Before the first query, whose rows may be
@@ -114,14 +105,6 @@ class PostgresSource(RowSource):
         if connection is not None and not connection.closed:
             with contextlib.suppress(OSError, psycopg2.Error):
                 os.close(connection.fileno())
-
-
-def _names_of(params: Mapping[str, Any]) -> Names | None:
-    """None where there is no name to look up, or several hosts: libpq goes through those."""
-    host = str(params.get("host") or "")
-    if not host or "hostaddr" in params or host.startswith(("/", "@")) or "," in host:
-        return None
-    return Names(host, None)
 
 
 def _wait(connection: Any, deadline: float) -> None:

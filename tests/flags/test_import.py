@@ -14,6 +14,7 @@ PLAIN += [
     "flags.keeper",
     "flags.names",
     "flags.table",
+    "flags.sources.addresses",
     "flags.sources.postgres",
     "flags.sources.sqlite",
     "flags.refresher",

@@ -93,7 +93,7 @@ def test_without_a_thread_to_be_had_env_and_yaml_answer_until_there_is_one(open_
 
 
 def test_one_that_hangs_while_no_other_is_to_be_had_is_replaced_once_there_is_one(
-    open_store, monkeypatch
+    open_store, monkeypatch, caplog
 ):
     """All that is asked is in the table: only requests can have another one started."""
 
@@ -107,8 +107,9 @@ def test_one_that_hangs_while_no_other_is_to_be_had_is_replaced_once_there_is_on
     store._keeper._refresher.due = 0.0
     with monkeypatch.context() as patch:
         patch.setattr("flags.refresher.Bell", refuse)
-        for _ in range(2):
+        for _ in range(20):
             store.ensure_fresh()
         assert not store.is_on(KEY)
+    assert sum("no refresher yet" in line for line in caplog.messages) == 1
     store.ensure_fresh()
     assert store.is_on(KEY)

@@ -7,7 +7,14 @@ from django.db import OperationalError
 
 from flags.models import ServiceToken
 from flags.ofrep import process
-from flags.ofrep.live import GOOD_SECONDS, Live, LiveTokens, TokensUnknown
+from flags.ofrep.live import (
+    GOOD_SECONDS,
+    LOOK_SECONDS,
+    RETRY_SECONDS,
+    Live,
+    LiveTokens,
+    TokensUnknown,
+)
 from tests.flags.ofrep.asking import ask
 
 TOKEN = Live(1, "reads", "staging", "raptor-staging", "1a2b")
@@ -275,3 +282,24 @@ def test_a_token_is_known_by_what_is_in_the_table_at_each_look(secret, monkeypat
     ServiceToken.objects.all().delete()
     monkeypatch.setattr(process.live_tokens, "_read_at", process.live_tokens._read_at - 1.1)
     assert ask(secret).status_code == 401
+
+
+def test_one_look_that_does_not_end_holds_up_one_request(table, caplog):
+    known = table.known()
+    known.find("hash")
+    waits = []
+
+    class Held:
+        def acquire(self, timeout):
+            waits.append(timeout)
+            return False
+
+    known._looking = Held()
+    table.now += 100
+    for _ in range(5):
+        assert known.find("hash") == TOKEN
+    assert waits == [LOOK_SECONDS]
+    assert "does not end" in caplog.text
+    table.now += 2 * RETRY_SECONDS
+    known.find("hash")
+    assert len(waits) == 2
