@@ -17,7 +17,7 @@ from tests.flags.outside import raw_insert
 from tests.flags.test_flags_page import in_environment
 from tests.flags.test_flags_page_size import flags_of  # noqa: F401 - a fixture
 from tests.pages import FLAGS, SEE_FLAGS, SEE_NO_FLAGS, client_as, rows_of, text_of
-from tests.timed import timed
+from tests.timed import in_time
 
 KEY, DEFAULT_ON, OFF = "console_billing", "raptor_cursor_paging", "email_digest_weekly"
 CHOICES = ("30", "90", "180", "default", "undeclared")
@@ -131,7 +131,6 @@ def test_it_costs_the_same_number_of_queries_however_many_flags(
     assert rows_of(page)
 
 
-@timed
 def test_the_list_of_a_thousand_flags_takes_under_half_a_second(flags_of):  # noqa: F811
     flags_of(1000)
     client, took = client_as("ops"), []
@@ -139,7 +138,8 @@ def test_the_list_of_a_thousand_flags_takes_under_half_a_second(flags_of):  # no
         started = time.process_time()
         assert client.get(f"{FLAGS}?cleanup={choice}").status_code == 200
         took.append(time.process_time() - started)
-    assert min(took) < 0.5
+    with in_time():
+        assert min(took) < 0.5
 
 
 # --- flag_status --stale ---

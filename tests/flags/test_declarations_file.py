@@ -11,7 +11,7 @@ from flags import declarations
 from flags.declarations import DeclarationsError
 from flags.plain_yaml import MAX_BYTES
 from tests.flags.test_declarations import GOOD, entry, load, problems
-from tests.timed import timed
+from tests.timed import in_time
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,6 @@ def test_a_file_over_1_mib_is_refused_unread(tmp_path):
     assert problems(tmp_path, b"#" + b"x" * MAX_BYTES) == [(1, "is larger than 1 MiB")]
 
 
-@timed
 def test_a_file_without_end_is_refused_at_once(tmp_path):
     path = tmp_path / "flags.yaml"
     with path.open("wb") as stream:
@@ -79,7 +78,8 @@ def test_a_file_without_end_is_refused_at_once(tmp_path):
     started = time.thread_time()
     with pytest.raises(DeclarationsError, match="1 MiB"):
         declarations.load(path)
-    assert time.thread_time() - started < 1
+    with in_time():
+        assert time.thread_time() - started < 1
 
 
 @pytest.mark.parametrize("what", ["missing", "directory"])
@@ -157,18 +157,18 @@ EXHAUSTING = {
 }
 
 
-@timed
 @pytest.mark.parametrize("content", EXHAUSTING.values(), ids=EXHAUSTING)
 def test_a_file_that_would_exhaust_the_parser_is_refused_at_once(tmp_path, content):
     started = time.thread_time()
     assert problems(tmp_path, content)
-    assert time.thread_time() - started < 1
+    with in_time():
+        assert time.thread_time() - started < 1
 
 
-@timed
 def test_a_full_file_of_flags_is_read_in_a_moment(tmp_path):
     content = "".join(entry(f"flag_{n}") for n in range(10_000))
     assert len(content) < MAX_BYTES
     started = time.thread_time()
     assert len(load(tmp_path, content)) == 10_000
-    assert time.thread_time() - started < 5
+    with in_time():
+        assert time.thread_time() - started < 5

@@ -12,7 +12,7 @@ from flags.errors import UndeclaredFlag
 from flags.layers import Source
 from flags.refresher import RowSource
 from flags.store import Store
-from tests.timed import timed
+from tests.timed import in_time
 
 TTL = 0.3
 KEYS = tuple(f"flag_{n}" for n in range(8))
@@ -71,7 +71,7 @@ def opened_stores() -> Iterator[OpenStore]:
 open_store = pytest.fixture(opened_stores)
 
 
-def eventually(is_so: Callable[[], bool], seconds: float = 5.0) -> bool:
+def eventually(is_so: Callable[[], bool], seconds: float = 15.0) -> bool:
     deadline = time.monotonic() + seconds
     while not is_so() and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -92,7 +92,6 @@ def test_the_first_read_waits_for_the_first_load(open_store):
     assert source.loads == 1
 
 
-@timed
 def test_first_reads_of_all_threads_wait_two_seconds_at_most_and_later_ones_never(open_store):
     source = FakeSource(**{KEY: True})
     source.gate.clear()
@@ -109,14 +108,15 @@ def test_first_reads_of_all_threads_wait_two_seconds_at_most_and_later_ones_neve
     for thread in threads:
         thread.join()
     assert {value for value, _ in answers} == {False}
-    assert all(1.5 < seconds < 5 for _, seconds in answers)
+    with in_time():
+        assert all(1.5 < seconds < 5 for _, seconds in answers)
 
-    assert seconds_of(lambda: [store.is_on(key) for key in KEYS * 100]) < 1.5
+    with in_time():
+        assert seconds_of(lambda: [store.is_on(key) for key in KEYS * 100]) < 1.5
     source.gate.set()
     assert eventually(lambda: store.is_on(KEY))
 
 
-@timed
 def test_later_reads_do_not_wait_for_a_load_that_hangs(open_store):
     source = FakeSource(**{KEY: True})
     store = open_store(source)
@@ -124,7 +124,8 @@ def test_later_reads_do_not_wait_for_a_load_that_hangs(open_store):
     source.gate.clear()
     source.started.clear()
     assert source.started.wait(5)
-    assert seconds_of(lambda: [store.is_on(KEY) for _ in range(1000)]) < 1.5
+    with in_time():
+        assert seconds_of(lambda: [store.is_on(KEY) for _ in range(1000)]) < 1.5
 
 
 def test_a_change_in_the_database_is_seen_within_the_ttl(open_store):

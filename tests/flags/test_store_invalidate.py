@@ -13,7 +13,7 @@ from tests.flags.test_store import (
     opened_stores,
     seconds_of,
 )
-from tests.timed import timed
+from tests.timed import in_time
 
 open_store = pytest.fixture(opened_stores)
 # Long enough that no refresh happens by itself: what is seen, was asked for.
@@ -87,14 +87,14 @@ def test_before_the_first_read_there_is_nothing_to_invalidate(open_store):
     assert store.is_on(KEY)
 
 
-@timed
 def test_a_source_that_hangs_holds_a_commit_up_no_longer_than_the_timeout(open_store, caplog):
     source = FakeSource()
     store = open_store(source, ttl=NEVER)
     store.is_on(KEY)
     source.gate.clear()
     source.rows = {KEY: True}
-    assert 0.2 <= seconds_of(lambda: store.invalidate(timeout=0.2)) < 1.8
+    with in_time():
+        assert 0.2 <= seconds_of(lambda: store.invalidate(timeout=0.2)) < 1.8
     assert "were not read again within 0.2 s" in caplog.text
     source.gate.set()
     assert eventually(lambda: store.is_on(KEY))

@@ -13,9 +13,9 @@ from tests.flags.test_store import eventually
 from tests.processes import raw_sql
 from tests.processes.raptor import raptor
 from tests.processes.server import free_port, web_server
-from tests.timed import timed
+from tests.timed import in_time
 
-pytestmark = [pytest.mark.django_db(transaction=True), timed]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 KEY = "raptor_cursor_paging"
 # Of both: the console's own rows, and what services ask for.
@@ -46,8 +46,9 @@ def test_a_flip_reaches_services_and_one_without_a_good_token_keeps_what_it_know
         assert (known.value, known.console_source, known.risk) == (True, "yaml", "low")
 
         raw_sql.set_row(KEY, 0)
-        assert eventually(lambda: service.paging() == "none", seconds=2 * QUICK + SLACK)
-        assert eventually(lambda: not flags.is_on(KEY), seconds=2 * QUICK + SLACK)
+        with in_time():
+            assert eventually(lambda: service.paging() == "none", seconds=2 * QUICK + SLACK)
+            assert eventually(lambda: not flags.is_on(KEY), seconds=2 * QUICK + SLACK)
         assert flags.explain(KEY).console_source == "db"
         assert misled.is_on(KEY) is True
         assert misled.age is None

@@ -23,9 +23,12 @@ from tests.processes.server import database_url, web_server
 from tests.processes.session import Answer, Session
 from tests.processes.watching import watching
 from tests.sizes import size
-from tests.timed import timed
+from tests.timed import in_time
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(size(180, 1400)), timed]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(size(180, 1400)),
+]
 
 KEY, OTHER = "console_billing", "console_customer_notes"
 ON_BY_YAML = "raptor_cursor_paging"
@@ -52,7 +55,8 @@ def assert_read_well(process: Application, *values: bool) -> None:
     print({name: told[name] for name in ("calls", "p50", "p99", "max")})
     assert told["errors"] == []
     assert told["calls"] > 10_000
-    assert told["p99"] < MILLISECOND
+    with in_time():
+        assert told["p99"] < MILLISECOND
     assert told["turns"] == [list(values)] * reading.THREADS
 
 
@@ -216,7 +220,8 @@ def test_every_way_to_fail_is_told_nobody_is_held_up_and_all_heals(network, oper
             raw_sql.set_row(OTHER, 0)
     assert health.others == []
     print(f"/healthz: {statistics.median(health.took):.3f} s, at most {max(health.took):.3f} s")
-    assert max(health.took) < ALIVE
+    with in_time():
+        assert max(health.took) < ALIVE
 
 
 def test_the_console_starts_without_its_database_and_serves_once_it_is_there(network, operator):

@@ -19,9 +19,6 @@ from tests.conftest import PASSWORD
 from tests.processes import raw_sql
 from tests.processes.heroku import HOST, THROUGH_ROUTER, Deployment, Web, build, empty_database
 from tests.processes.session import Session, drawn_row
-from tests.timed import timed
-
-pytestmark = timed
 
 KEY = "console_billing"
 NO_ISSUE = "System check identified no issues (0 silenced)."

@@ -16,9 +16,9 @@ from tests.processes import pushing, raw_sql
 from tests.processes.application import application
 from tests.processes.flipping import flip
 from tests.sizes import size
-from tests.timed import timed
+from tests.timed import in_time
 
-pytestmark = [pytest.mark.django_db(transaction=True), timed]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 KEY = "console_billing"
 OTHER = "email_digest_weekly"
@@ -42,8 +42,9 @@ def moments_apart() -> float:
 def test_a_change_by_raw_sql_shows_in_all_processes_in_under_a_second():
     with pushing.readers(KEY, PROCESSES) as readers:
         took = pushing.latencies(readers, change_by_sql, CHANGES, pause=moments_apart, patience=20)
-    assert statistics.median(took) < TYPICAL
-    assert max(took) < LONGEST
+    with in_time():
+        assert statistics.median(took) < TYPICAL
+        assert max(took) < LONGEST
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="nobody tells of a change there")
@@ -67,8 +68,9 @@ def test_a_flip_shows_in_all_processes_in_under_a_second():
             assert flipper.call(flip, KEY, value) == Outcome.FLIPPED
 
         took = pushing.latencies(readers, change, CHANGES, pause=moments_apart, patience=20)
-    assert statistics.median(took) < TYPICAL
-    assert max(took) < LONGEST
+    with in_time():
+        assert statistics.median(took) < TYPICAL
+        assert max(took) < LONGEST
 
 
 def test_without_push_the_bound_holds():
@@ -79,7 +81,8 @@ def test_without_push_the_bound_holds():
         took = pushing.latencies(
             readers, change_by_sql, size(3, 6), pause=lambda: next(steps), patience=ttl + 5
         )
-    assert max(took) < ttl
+    with in_time():
+        assert max(took) < ttl
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="a session of a server")
@@ -88,4 +91,5 @@ def test_a_session_that_the_server_ends_is_opened_anew_at_once():
         [session] = raw_sql.store_sessions()
         assert raw_sql.rows(f"SELECT pg_terminate_backend({session})") == [(True,)]
         took = pushing.latencies(readers, change_by_sql, 3, pause=lambda: 0.2, patience=5)
-    assert max(took) < LONGEST
+    with in_time():
+        assert max(took) < LONGEST

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from raxxconsole import health
-from tests.timed import timed
+from tests.timed import in_time
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def hung(monkeypatch):
     looker.join()
 
 
-@timed
 def test_the_others_get_the_last_answer_at_once(hung):
     started = time.monotonic()
     assert [health._problems() for _ in range(20)] == [{"yaml": "old"}] * 20
-    assert time.monotonic() - started < 1
+    with in_time():
+        assert time.monotonic() - started < 1
 
 
 def test_an_answer_that_took_long_is_as_fresh_as_any(hung, monkeypatch):
