@@ -1,8 +1,12 @@
 """`heroku_commands --run`: the plan's calls of the heroku CLI, made here, and in the log."""
 
 import shutil
+import signal
 import subprocess  # nosec B404
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event
+from types import FrameType
 
 from audit.actor import Actor
 from audit.services import audited, record
@@ -12,6 +16,7 @@ ACTION = "console.config_var.set_by_hand"
 FAILED = "console.config_var.set_by_hand_failed"
 SECONDS = 120.0
 """How long one call may take."""
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def is_installed() -> bool:
@@ -52,13 +57,58 @@ def _note(
         )
 
 
-def run(calls: Sequence[Call]) -> Iterator[tuple[Call, str]]:
-    """Make the calls, one after the other; with each, what went wrong, "" if it worked.
+class Run:
+    """The calls, made one after the other as this is iterated over: each, with what went wrong, ""
+    if it worked. `left`, at any moment: those that are not made, with how far they came.
 
     What the CLI prints is never looked at nor kept: it may hold other config vars.
     """
-    for call in calls:
-        yield call, _failure(call)
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        self.calls = calls
+        self.failed: list[Call] = []
+        self._made = 0
+        self._is_under_way = False
+
+    def __iter__(self) -> Iterator[tuple[Call, str]]:
+        for call in self.calls:
+            self._is_under_way = True
+            wrong = _failure(call)
+            self.failed += [call] if wrong else []
+            self._made, self._is_under_way = self._made + 1, False
+            yield call, wrong
+
+    @property
+    def left(self) -> list[tuple[Call, str]]:
+        """Of the one that was under way nobody knows whether it was made."""
+        words = ["not begun"] * (len(self.calls) - self._made)
+        if self._is_under_way:
+            words[0] = "broken off, whether it worked is not known"
+        return list(zip(self.calls[self._made :], words, strict=True))
+
+
+@contextmanager
+def signals_interrupt() -> Iterator[Event]:
+    """Have SIGTERM, and the SIGHUP of a session that drops, raise KeyboardInterrupt in this block,
+    as Ctrl-C does. Only the first of them, and none once the Event is set: what follows on it is
+    done in peace. In the main thread alone."""
+    over = Event()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if not over.is_set():
+            over.set()
+            raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    # What is ignored (nohup) stays so.
+    heeded = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    try:
+        for number in heeded:
+            signal.signal(number, interrupt)
+        yield over
+    finally:
+        for number in heeded:
+            signal.signal(number, before[number])
 
 
 def _failure(call: Call) -> str:

@@ -1,6 +1,7 @@
 """`heroku_commands`: the break-glass commands for one flag (runbook section 6)."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +73,6 @@ class Command(BaseCommand):
             if not any(why.values()):
                 self.stderr.write("No --reason and no --incident: the log will not say why.")
             self._confirm(found, yes)
-            self._note(asked, by_hand.note, found.calls, is_known=failure is None)
             self._run(asked, found, is_known=failure is None)
 
     def _confirm(self, found: Override, yes: bool) -> None:
@@ -93,22 +93,32 @@ class Command(BaseCommand):
                 return
             except DBError as error:
                 let_go()
-                self.stderr.write(str(error).strip())
-        self.stderr.write(NOT_IN_LOG)
+                self._say(one_line(error))
+        self._say(NOT_IN_LOG)
 
     def _run(self, asked: _Asked, found: Override, *, is_known: bool) -> None:
-        made: list[tuple[Call, str]] = []
-        left: Sequence[Call] = ()
-        try:
-            for call, wrong in by_hand.run(found.calls):
-                self.stdout.write(f"{call.app}: {wrong or 'set'}.")
-                made.append((call, wrong))
-        except KeyboardInterrupt:
-            left = found.calls[len(made) :]
-        for number, call in enumerate(left):
-            so = "not begun" if number else "broken off, whether it worked is not known"
-            self.stdout.write(f"{call.app}: {so}.")
-        if failed := [*(call for call, wrong in made if wrong), *left]:
-            self._note(asked, by_hand.note_failure, failed, is_known=is_known)
+        """The log has what is not done before anybody is told: nobody may be there any more."""
+        run = by_hand.Run(found.calls)
+        with by_hand.signals_interrupt() as over:
+            try:
+                self._note(asked, by_hand.note, found.calls, is_known=is_known)
+                for call, wrong in run:
+                    self.stdout.write(f"{call.app}: {wrong or 'set'}.")
+            except (KeyboardInterrupt, OSError):
+                over.set()
+                # It may have been waiting for an answer.
+                let_go()
+            left = run.left
+            failed = [*run.failed, *(call for call, _ in left)]
+            if failed:
+                self._note(asked, by_hand.note_failure, failed, is_known=is_known)
+        for call, how_far in left:
+            self._say(f"{call.app}: {how_far}.")
+        if failed:
             apps = ", ".join(call.app for call in failed)
             raise CommandError(f"Not done on {apps}: look there, then try again.")
+
+    def _say(self, text: str) -> None:
+        """To whoever is still there."""
+        with suppress(OSError):
+            self.stderr.write(text)

@@ -136,10 +136,12 @@ def test_who_breaks_it_off_is_told_what_was_not_done_and_so_is_the_log(declared,
         return made(call)
 
     monkeypatch.setattr(by_hand, "_failure", broken_off)
-    out, _, failure = run("--yes", *WHY)
+    _, err, failure = run("--yes", *WHY)
     assert cli.asked == []
-    assert "raxx-console-prod: broken off, whether it worked is not known.\n" in out
-    assert out.endswith("raxx-api-prod: not begun.\n")
+    assert err == (
+        "raxx-console-prod: broken off, whether it worked is not known.\n"
+        "raxx-api-prod: not begun.\n"
+    )
     assert failure.startswith("Not done on raxx-console-prod, raxx-api-prod")
     entry = AuditEntry.objects.get(action="console.config_var.set_by_hand_failed")
     assert entry.payload["apps"] == PROD
