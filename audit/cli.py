@@ -10,6 +10,7 @@ from audit.actor import Actor, Channel
 from audit.failures import failure_of
 
 ONLY_READS = "This command only reads: nothing was changed."
+LOOK_FIRST = "Look at the present state before you try again."
 
 
 def operating_system_user() -> str:
@@ -33,24 +34,23 @@ def shell_actor() -> Actor:
     )
 
 
-def database_failed(
-    error: Exception,
-    *,
-    status: int = 1,
-    so: str = "Look at the present state before you try again.",
-) -> CommandError:
+def database_failed(error: Exception, *, status: int = 1, so: str = LOOK_FIRST) -> CommandError:
     """What a command says when the database fails it, and what follows from that (`so`); its exit
     status."""
-    # SQLite says so with the error that it has for a file that cannot be opened, too.
-    is_new = failure_of(error) is None or "no such table" in str(error)
-    first = "On a new database run manage.py migrate first. " if is_new else ""
+    first = "On a new database run manage.py migrate first. " if is_new_database(error) else ""
     return CommandError(
-        f"The database does not answer as it should: {one_line(error)}. {first}{so}",
+        f"The database does not answer as it should: {one_line(error)} {first}{so}",
         returncode=status,
     )
 
 
+def is_new_database(error: Exception) -> bool:
+    """Whether the database may fail because `migrate` did not run on it."""
+    # SQLite says so with the error that it has for a file that cannot be opened, too.
+    return failure_of(error) is None or "no such table" in str(error)
+
+
 def one_line(error: Exception) -> str:
-    """What the database said, without the full stop at its end."""
-    lines = (line.strip().rstrip(".?") for line in str(error).splitlines())
-    return ". ".join(line for line in lines if line)
+    """What the database said: its lines as sentences on one, each with its mark at the end."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(line if line.endswith((".", "?", "!")) else f"{line}." for line in lines)

@@ -21,7 +21,14 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 KEY = "console_billing"
 FLIP = ("flag_flip", KEY, "off", "--env", "staging", "--reason", "orders fail")
-COMMANDS = {("flag_status",): 3, FLIP: 1, ("heroku_commands", KEY, "off", "--env", "staging"): 0}
+WITH_WAYS = {FLIP: 1, ("heroku_commands", KEY, "off", "--env", "staging"): 0}
+COMMANDS = WITH_WAYS | {
+    ("flag_status",): 3,
+    ("flag_reconcile", "--env", "staging", "--reason", "x", "--incident", "INC-1"): 1,
+    ("deprecation_table",): 1,
+    ("ga_checklist",): 1,
+    ("import_config_vars", "--forget", "--app", "raxx-api-staging"): 1,
+}
 
 
 def at_once(commands) -> list[tuple[int, str, float]]:
@@ -55,7 +62,7 @@ if connection.vendor == "postgresql":
         flip(KEY, True)
         before = list(FeatureFlag.objects.values()), AuditEntry.objects.count()
         with closing(psycopg2.connect(database_url())) as holder:
-            holder.cursor().execute("LOCK TABLE console_feature_flags IN ACCESS EXCLUSIVE MODE")
+            holder.cursor().execute("LOCK TABLE console_feature_flags, console_config_vars")
             ended = at_once(COMMANDS)
             holder.rollback()
         for (status, text, took), expected in zip(ended, COMMANDS.values(), strict=True):
@@ -63,7 +70,7 @@ if connection.vendor == "postgresql":
             with in_time():
                 assert took < PATIENCE_SECONDS + 10
             assert "did not answer within" in text
-        for _, text, _ in ended[1:]:
+        for _, text, _ in ended[: len(WITH_WAYS)]:
             assert "FLAG_CONSOLE_FEATURE_FLAGS_DB=0 FLAG_CONSOLE_BILLING=0 --app raxx-cons" in text
         assert (list(FeatureFlag.objects.values()), AuditEntry.objects.count()) == before
 

@@ -9,7 +9,7 @@ from django.db import Error as DBError
 from tqdm import tqdm
 
 from audit import checkpoints, offline
-from audit.cli import database_failed
+from audit.cli import ONLY_READS, database_failed
 from audit.damage import MEANING, SHOWN, Kind, Report
 from audit.moments import moment
 from audit.verification import Verification
@@ -55,7 +55,7 @@ class Command(BaseCommand):
                 for done in run.run():
                     bar.update(done)
         except DBError as error:
-            raise database_failed(error) from error
+            raise database_failed(error, so=ONLY_READS) from error
         except (OSError, offline.NotAnExport) as error:
             raise CommandError(f"{file}: {error}") from error
         if options["json"]:

@@ -5,7 +5,9 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DBError
 from django.utils import timezone
 
-from audit.cli import database_failed
+from audit.cli import ONLY_READS, database_failed
+from audit.deadline import each_answer_within
+from flags.cli import PATIENCE_SECONDS
 from flags.heroku.table import as_json, as_markdown, read_table
 
 
@@ -22,9 +24,10 @@ class Command(BaseCommand):
 
     def handle(self, *, format: str, **options: Any) -> None:
         try:
-            table = read_table(timezone.now())
+            with each_answer_within(PATIENCE_SECONDS):
+                table = read_table(timezone.now())
         except DBError as error:
-            raise database_failed(error) from error
+            raise database_failed(error, so=ONLY_READS) from error
         if format == "json":
             self.stdout.write(json.dumps(as_json(table), indent=2))
         else:

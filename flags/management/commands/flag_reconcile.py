@@ -13,7 +13,8 @@ from django.db import Error as DBError
 from accounts.cli import cli_actor, operator_named
 from audit.actor import Actor
 from audit.cli import database_failed
-from flags.cli import add_env, check_filled_in
+from audit.deadline import each_answer_within
+from flags.cli import PATIENCE_SECONDS, add_env, check_filled_in
 from flags.errors import UndeclaredFlag
 from flags.layers import word
 from flags.reconcile import Marked, Reconciled, look, marked, reconcile, told_why
@@ -48,12 +49,13 @@ class Command(BaseCommand):
         check_filled_in(reason=reason, incident=incident)
         try:
             told_why(incident, reason)
-            actor = cli_actor(None if name is None else operator_named(name))
-            found = marked(env) if key is None else [look(key, env)]
-            if any(each.outside for each in found):
-                self._reconcile(found, actor, incident, reason)
-            else:
-                self.stdout.write(_nothing(found, env))
+            with each_answer_within(PATIENCE_SECONDS):
+                actor = cli_actor(None if name is None else operator_named(name))
+                found = marked(env) if key is None else [look(key, env)]
+                if any(each.outside for each in found):
+                    self._reconcile(found, actor, incident, reason)
+                else:
+                    self.stdout.write(_nothing(found, env))
         except UndeclaredFlag as error:
             raise CommandError(str(error)) from error
         except FlipRefused as refused:

@@ -4,6 +4,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from audit.deadline import each_answer_within
+from flags.cli import PATIENCE_SECONDS
 from flags.heroku.checklist import checklist
 from flags.heroku.findings import Item, Verdict
 
@@ -18,7 +20,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="a JSON list, for programs")
 
     def handle(self, **options: Any) -> None:
-        items = checklist(timezone.now())
+        with each_answer_within(PATIENCE_SECONDS):
+            items = checklist(timezone.now())
         if options["json"]:
             self.stdout.write(json.dumps([_as_json(item) for item in items], indent=2))
         else:

@@ -65,7 +65,7 @@ class Command(BaseCommand):
         except UndeclaredFlag as error:
             raise CommandError(str(error)) from error
         if failure is not None:
-            self.stderr.write(f"The database does not answer: {one_line(failure)}.")
+            self.stderr.write(f"The database does not answer: {one_line(failure)}")
         if not found.calls:
             raise CommandError(f"HEROKU_APPS names no app of {env}: there is nothing to set.")
         write_plan(found, self.stdout)

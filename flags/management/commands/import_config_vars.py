@@ -10,7 +10,9 @@ from django.db import Error as DBError
 
 from accounts.cli import cli_actor
 from audit.cli import database_failed
+from audit.deadline import each_answer_within
 from flags import config_vars
+from flags.cli import PATIENCE_SECONDS
 from flags.declarations import is_storable
 from flags.heroku import reports
 from flags.heroku.reported import reports_itself
@@ -52,10 +54,11 @@ class Command(BaseCommand):
         env = _env_of(app, env)
         variables = {} if forget else _read()
         try:
-            if forget:
-                said = _forgotten(app, env)
-            else:
-                said = _read_in(app, env, variables, force=options["force"])
+            with each_answer_within(PATIENCE_SECONDS):
+                if forget:
+                    said = _forgotten(app, env)
+                else:
+                    said = _read_in(app, env, variables, force=options["force"])
         except DBError as error:
             raise database_failed(error) from error
         for line in said:

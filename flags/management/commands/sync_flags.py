@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
 from accounts.cli import cli_actor
-from audit.cli import database_failed
+from audit.cli import LOOK_FIRST, ONLY_READS, database_failed
 from flags import config_vars, declarations
 from flags.declarations import Declarations, DeclarationsError
 from flags.heroku.reports import take
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             if not check and settings.CONSOLE_ENV in names:
                 self._report(declared)
         except DBError as error:
-            raise database_failed(error) from error
+            raise database_failed(error, so=ONLY_READS if check else LOOK_FIRST) from error
         if check and out_of_step:
             raise CommandError("The database is out of step with the flags file.")
 
