@@ -8,7 +8,7 @@ from flags.cleanup_seen import (
     equals_default,
     in_app,
     is_known,
-    turned_in_app,
+    known_in_app,
     would_change,
 )
 from flags.config_vars import GATE_KEY
@@ -63,8 +63,8 @@ def since_of(seen: Seen, keys: Collection[str]) -> dict[str, dict[str, Since]]:
 
 
 def too_young(seen: Seen, key: str, held: Mapping[str, Since], days: int) -> Iterator[str]:
-    """Why its value has not held for `days` in both environments, given since when it has, or in
-    an app that reported."""
+    """Why its value is not known to have held for `days` in both environments, given since when it
+    is, or in an app that reported."""
     moments = []
     for env, since in held.items():
         if since.moment is None:
@@ -73,13 +73,12 @@ def too_young(seen: Seen, key: str, held: Mapping[str, Since], days: int) -> Ite
             moments.append((env, since.moment))
     for env, states in seen.both:
         others = [app for app in seen.apps_of(env) if app is not seen.consoles.get(env)]
-        turned = [(app.app, turned_in_app(states[key], app)) for app in others]
-        moments += [(app, moment) for app, moment in turned if moment]
+        moments += [(app.app, known_in_app(states[key], app)) for app in others]
     for where, moment in moments:
         if moment > seen.now - timedelta(days=days):
             yield (
-                f"It is not settled: in {where} it is so since {moment:%Y-%m-%d %H:%M} UTC, "
-                f"which is less than {days} days."
+                f"It is not called settled: in {where} it is known to be so since "
+                f"{moment:%Y-%m-%d %H:%M} UTC, which is less than {days} days."
             )
 
 

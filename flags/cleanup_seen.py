@@ -105,11 +105,12 @@ def in_app(state: FlagState, app: Reported) -> bool:
     ).value
 
 
-def turned_in_app(state: FlagState, app: Reported) -> datetime | None:
-    """When what decides the flag in an app was seen to change last, by what the app reported; None
-    where it is the row that decides, of which the log tells, or nothing was seen to change."""
-    moments = [app.db_layer_moved] if state.row else []
+def known_in_app(state: FlagState, app: Reported) -> datetime:
+    """Since when what decides the flag in an app is known to be as it is, by what the app reported:
+    its last change that was seen, else the first report, before which nobody knows. Where it is
+    the row that decides, the log tells of that."""
+    moments = [app.report.first_at, app.db_layer_moved if state.row else None]
     var = app.found.get(state.key) or app.gone.get(state.key)
     if var and not (state.row and app.db_layer):
         moments.append(var.removed_at or var.first_seen_at)
-    return max((moment for moment in moments if moment), default=None)
+    return max(moment for moment in moments if moment)

@@ -112,7 +112,7 @@ def _against_row(
     others = [call for call in calls if call not in turned]
     useless = f"{name_of(key)} alone changes nothing where rows are read, so setting it is useless"
     by_row = ways.by_sql(key, env, value)
-    elsewhere = ways.where_no_row_reaches(key, value, reading)
+    elsewhere = ways.where_no_row_reaches(key, value, reading, told)
     if state.environment.db_layer:
         facts.append(f"Its database row wins: {useless}.")
         steps = [ways.by_command(state, value), by_row, *elsewhere]

@@ -75,12 +75,19 @@ def by_sql_later(key: str, env: str, value: bool) -> Step:
     return Step((says,), (update_row(key, env, value),))
 
 
-def where_no_row_reaches(key: str, value: bool, reading: Reading) -> Iterator[Step]:
-    """The apps that read no rows, whoever changes them; and those of which nobody knows."""
+def where_no_row_reaches(key: str, value: bool, reading: Reading, told: Told) -> Iterator[Step]:
+    """The apps that read no rows, whoever changes them; and those of which nobody knows.
+
+    That this console reads none it may know by its own settings, whatever was reported.
+    """
     known = [app for app, reads in reading.items() if reads is False]
     if known:
         calls = [setting(key, value, app) for app in known]
-        says = f"No row reaches {_and(known)}, as reported: there the config var decides, always."
+        named = [
+            f"{app} (as reported)" if app in told and not told[app].db_layer else app
+            for app in known
+        ]
+        says = f"No row reaches {_and(named)}: there the config var decides, always."
         yield Step((says, _costs(calls)), tuple(map(str, calls)))
     yield from _where_nobody_knows(reading, "they do not, the config var decides: see option B.")
 

@@ -196,10 +196,22 @@ def test_not_while_an_app_that_reported_has_its_value_for_less_long(before, afte
     take(**after, **app, now=LATER - SECOND)
     assert reasons(key) == []
     [why] = why_not(key, "staging", DAYS, LATER)[:1]
-    assert "in raxx-api-prod it is so since 2026-03-31 11:59 UTC" in why
+    assert "in raxx-api-prod it is known to be so since 2026-03-31 11:59 UTC" in why
     later = LATER + timedelta(days=DAYS)
     take(**after, **app, now=later - SECOND)
     assert "settled" in reasons(key, now=later)
+
+
+@pytest.mark.parametrize("switch", [None, True], ids=["reads no rows", "reads rows"])
+def test_not_while_an_app_was_first_read_in_for_less_long(switch):
+    """It has the value, and no config var; what it had the day before nobody knows."""
+    app = {"app": API["prod"], "imported": True, "switch": switch}
+    take({}, **app, now=LATER - SECOND)
+    assert reasons(DEFAULT_ON) == []
+    [why] = why_not(DEFAULT_ON, "staging", DAYS, LATER)
+    assert "in raxx-api-prod it is known to be so since 2026-03-31 11:59 UTC" in why
+    take({}, **app, now=LATER + timedelta(days=DAYS) - SECOND)
+    assert "settled" in reasons(DEFAULT_ON, now=LATER + timedelta(days=DAYS))
 
 
 def test_not_while_a_promotion_of_it_is_open(superadmin):

@@ -164,7 +164,22 @@ def test_apps_that_read_rows_though_the_console_does_not_are_told_of_the_row(dec
     # The console would refuse a flip: a row changes nothing there.
     assert typed(there) == [*only, update(1), *only, *both]
     assert "flag_flip writes no row. In apps that read rows the row wins" in there
-    assert "No row reaches raxx-console-prod, as reported" in there
+    assert "No row reaches raxx-console-prod (as reported): there" in there
+
+
+def test_what_the_console_knows_by_its_own_settings_is_not_said_to_be_reported(declared, settings):
+    pin(KEY, "staging", False)
+    settings.FLAG_CONSOLE_FEATURE_FLAGS_DB = False
+    take({}, app=API["staging"], env="staging", imported=True)
+    there, _ = halves(commands(env="staging"))
+    assert f"No row reaches {CONSOLES['staging']}: there the config var" in there
+    # An app that told that it reads rows, and does not any more, until it tells that.
+    take({}, app=CONSOLES["staging"], env="staging")
+    there, _ = halves(commands(env="staging"))
+    assert f"No row reaches {CONSOLES['staging']}: there the config var" in there
+    take({}, app=CONSOLES["staging"], env="staging", switch=False)
+    there, _ = halves(commands(env="staging"))
+    assert f"No row reaches {CONSOLES['staging']} (as reported): there the config var" in there
 
 
 def test_a_dormant_row_is_not_said_to_be_pinned_by_a_flip_that_is_refused(declared):
