@@ -54,3 +54,11 @@ def one_line(error: Exception) -> str:
     """What the database said: its lines as sentences on one, each with its mark at the end."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return " ".join(line if line.endswith((".", "?", "!")) else f"{line}." for line in lines)
+
+
+def visible(text: str) -> str:
+    """What a terminal may show of a text that anybody may have written: characters that cannot be
+    seen as their escapes. Some of them turn the direction of what follows, or clear the screen."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )

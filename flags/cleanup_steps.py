@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from audit.cli import visible
 from flags.config_vars import name_of
 from flags.heroku.calls import Call, delete_row, manage
 from flags.heroku.reported import console_app
@@ -50,10 +51,10 @@ class Entry:
 
     @property
     def lines(self) -> Iterator[str]:
-        """As a terminal shows it."""
-        yield f"{self.flag or 'NOT SEEN'} ({self.env}, {self.reason}): {self.why}"
-        yield f"    next: {self.step}"
-        yield from (f"      {command}" for command in self.commands)
+        """As a terminal shows it. The key of a row that nothing declares may be any text."""
+        yield visible(f"{self.flag or 'NOT SEEN'} ({self.env}, {self.reason}): {self.why}")
+        yield visible(f"    next: {self.step}")
+        yield from (visible(f"      {command}") for command in self.commands)
 
 
 def settled(

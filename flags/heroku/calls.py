@@ -4,6 +4,7 @@ import shlex
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db import connection
 
 SILENCED = ">/dev/null 2>&1"
 """`heroku config:set` prints config vars of the app (runbook section 6)."""
@@ -54,4 +55,12 @@ def manage(command: str, *arguments: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    """As a literal, in the database's own way to write it where it holds what cannot be seen: that
+    would not survive the way through a terminal."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    if text.isprintable():
+        return quoted
+    if connection.vendor == "sqlite":
+        return f"CAST(X'{text.encode().hex()}' AS TEXT)"
+    escaped = quoted.replace("\\", r"\\")
+    return "U&" + "".join(char if char.isprintable() else f"\\+{ord(char):06X}" for char in escaped)

@@ -10,7 +10,7 @@ from django.db import Error as DBError
 from django.utils import timezone
 
 from audit.ages import age
-from audit.cli import ONLY_READS, database_failed, one_line
+from audit.cli import ONLY_READS, database_failed, one_line, visible
 from audit.deadline import answers_within
 from audit.failures import let_go
 from flags import config_vars, runtime
@@ -101,7 +101,7 @@ class Command(BaseCommand):
         if not is_listed:
             self.stdout.write(f"Nothing to clean up in {env}, as far as is seen from here.")
         for reason in reasons:
-            self.stdout.write(f"{key}: {reason}")
+            self.stdout.write(visible(f"{key}: {reason}"))
         for entry in found:
             for line in entry.lines:
                 self.stdout.write(line)

@@ -4,6 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from audit.cli import visible
 from audit.deadline import each_answer_within
 from flags.cli import PATIENCE_SECONDS
 from flags.heroku.checklist import checklist
@@ -35,9 +36,10 @@ class Command(BaseCommand):
     def _write(self, item: Item) -> None:
         self.stdout.write(f"{item.number}. {item.verdict.upper()}: {item.title}")
         for finding in item.findings:
-            self.stdout.write(f"   {finding.verdict}: {finding.text}")
+            # Keys of rows are in it, which may be any text.
+            self.stdout.write(visible(f"   {finding.verdict}: {finding.text}"))
             if finding.command:
-                self.stdout.write(f"      {finding.command}")
+                self.stdout.write(visible(f"      {finding.command}"))
 
 
 def _as_json(item: Item) -> dict[str, Any]:
