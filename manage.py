@@ -14,7 +14,9 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
         sys.stdout.flush()
     except ImproperlyConfigured as error:
-        # It names the variable. Nobody looks for it below a traceback.
+        # It names the variable. Nobody looks for it below a traceback that was not asked for.
+        if "--traceback" in sys.argv:
+            raise
         sys.exit(f"manage.py: {error}")
     except BrokenPipeError:
         # Whoever read had enough: `flag_status | head`. Python's own flush at the end would say so.
