@@ -67,8 +67,9 @@ if connection.vendor == "postgresql":
             holder.rollback()
         for (status, text, took), expected in zip(ended, COMMANDS.values(), strict=True):
             assert (status, "Traceback" in text) == (expected, False), text
+            # Seven processes start beside each other, and whatever else runs.
             with in_time():
-                assert took < PATIENCE_SECONDS + 10
+                assert took < PATIENCE_SECONDS + 20
             assert "did not answer within" in text
         for _, text, _ in ended[: len(WITH_WAYS)]:
             assert "FLAG_CONSOLE_FEATURE_FLAGS_DB=0 FLAG_CONSOLE_BILLING=0 --app raxx-cons" in text
