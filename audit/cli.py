@@ -7,7 +7,7 @@ import socket
 from django.core.management.base import CommandError
 
 from audit.actor import Actor, Channel
-from audit.failures import failure_of
+from audit.failures import Failure, failure_of
 
 ONLY_READS = "This command only reads: nothing was changed."
 LOOK_FIRST = "Look at the present state before you try again."
@@ -42,6 +42,16 @@ def database_failed(error: Exception, *, status: int = 1, so: str = LOOK_FIRST) 
         f"The database does not answer as it should: {one_line(error)} {first}{so}",
         returncode=status,
     )
+
+
+def how_it_failed(error: Exception) -> str:
+    """What became of a question that the database did not answer, in words for an operator."""
+    failure = failure_of(error)
+    if failure is Failure.AWAY:
+        return "The database does not answer"
+    if failure is Failure.BUSY:
+        return "The database is busy, something in it holds what was asked for"
+    return "The database answers, but not as it should"
 
 
 def is_new_database(error: Exception) -> bool:

@@ -94,9 +94,11 @@ def slow_answers_within(seconds: float) -> Iterator[None]:
 def each_answer_within(seconds: float) -> Iterator[None]:
     """Have each wait for PostgreSQL in this block, of this thread, be over after so many seconds.
 
-    For commands that ask somebody in between. Raises as `install`.
+    For commands. A server that is reached in this block is told its limits: where somebody's lock
+    is in the way, it says so before the time is over. Raises as `install`.
     """
     _have_callback()
+    connection_created.connect(_tell_limits, dispatch_uid="audit.deadline")
     with _patient(each=seconds):
         yield
 
@@ -195,6 +197,7 @@ def _until(began: float, *, connecting: bool) -> float | None:
 
 
 def _tell_limits(sender: Any, connection: Any, **kwargs: Any) -> None:
-    if connection.vendor == "postgresql":
+    is_bound = _seconds is not None or _patience.each is not None
+    if is_bound and connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("; ".join(f"SET {name} = '{at}'" for name, at in _SERVER_LIMITS.items()))

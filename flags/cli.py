@@ -3,13 +3,15 @@
 import re
 import sys
 from argparse import ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
 from django.db import Error as DBError
 
-from audit.deadline import answers_within
+from audit.deadline import answers_within, each_answer_within, was_silence
 from audit.failures import let_go
 from flags.heroku.override import Override, blind_plan, plan
 from flags.heroku.reported import shell_of
@@ -20,15 +22,31 @@ PATIENCE_SECONDS = 6.0
 """So long a break-glass command waits for the database: somebody waits for the command."""
 
 
-def plan_now(key: str, env: str, value: bool) -> tuple[Override, DBError | None]:
+@contextmanager
+def patience() -> Iterator[None]:
+    """Have all waits for the database in this block be over after PATIENCE_SECONDS together, and
+    the server say before that what holds them up. Raises a database error."""
+    with answers_within(PATIENCE_SECONDS), each_answer_within(PATIENCE_SECONDS):
+        yield
+
+
+def plan_now(
+    key: str, env: str, value: bool, *, after: DBError | None = None
+) -> tuple[Override, DBError | None]:
     """The plan for flag `key`; where the database does not answer for it in time, the one that
-    does without, and what the database said. Raises UndeclaredFlag."""
+    does without, and what the database said. `after`: what a flip just failed with.
+
+    Raises UndeclaredFlag.
+    """
+    if after is not None and was_silence(after):
+        # What was silent a moment ago is not waited for once more.
+        return blind_plan(key, env, value, after), after
     try:
-        with answers_within(PATIENCE_SECONDS):
-            return plan(key, env, value), None
+        with patience():
+            return plan(key, env, value, after), None
     except DBError as error:
         let_go()
-        return blind_plan(key, env, value), error
+        return blind_plan(key, env, value, error), error
 
 
 def add_env(parser: CommandParser, **options: Any) -> None:

@@ -1,15 +1,18 @@
 """Changing a value around the console, in an emergency: which commands, in which order, at what
 cost, and how back (runbook section 6)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from django.db import Error as DBError
 from django.db import connection
 from django.utils import timezone
 
+from audit.cli import how_it_failed
 from audit.failures import takes_no_changes
 from flags.config_vars import name_of
 from flags.errors import UndeclaredFlag
 from flags.heroku import ways
+from flags.heroku.blocked import unblocking
 from flags.heroku.calls import Call, apps_of
 from flags.heroku.reported import console_app, everyone
 from flags.heroku.ways import Reading, Step, Told
@@ -17,8 +20,8 @@ from flags.layers import word
 from flags.state import FlagState, read_state, without_database
 
 READ_ONLY = (
-    "The database is read-only: flag_flip and option A work once it takes changes again. Option B "
-    "works meanwhile on apps whose release phase does not change this database."
+    "The database is read-only: flag_flip and option A work once it takes changes again. What else "
+    "is here works meanwhile on apps whose release phase does not change this database."
 )
 
 
@@ -36,8 +39,8 @@ class Override:
     calls: tuple[Call, ...]
 
 
-def plan(key: str, env: str, value: bool) -> Override:
-    """The plan for flag `key`, as the database has it now.
+def plan(key: str, env: str, value: bool, after: DBError | None = None) -> Override:
+    """The plan for flag `key`, as the database has it now. `after`: what a flip just failed with.
 
     Raises UndeclaredFlag, and what the database raises.
     """
@@ -46,18 +49,22 @@ def plan(key: str, env: str, value: bool) -> Override:
     told = {app: each for app, each in reports.items() if not each.is_old(now)}
     reading = _reading(state, told)
     facts = [f"{key} is {word(state.value)} in {env} (source: {state.source})."]
-    facts += [READ_ONLY] if takes_no_changes(connection) else []
+    is_read_only = takes_no_changes(connection)
+    facts += [READ_ONLY] if is_read_only else []
     if state.row is None:
         facts.append(f"There is no database row of it in {env}: the config var decides.")
-        return _by_config_var(state, value, told, {}, facts)
-    if True not in reading.values():
+        found = _by_config_var(state, value, told, {}, facts)
+    elif True not in reading.values():
         facts.append("The database layer is off, its row is dormant: the config var decides.")
-        return _by_config_var(state, value, told, reading, facts)
-    return _against_row(state, state.row.value == 1, value, told, reading, facts)
+        found = _by_config_var(state, value, told, reading, facts)
+    else:
+        found = _against_row(state, state.row.value == 1, value, told, reading, facts)
+    steps = ways.without_changes(found.steps) if is_read_only else found.steps
+    return replace(found, steps=(*unblocking(after), *steps))
 
 
-def blind_plan(key: str, env: str, value: bool) -> Override:
-    """The plan while the database does not answer: whether there is a row cannot be told.
+def blind_plan(key: str, env: str, value: bool, error: DBError) -> Override:
+    """The plan while the database does not answer (`error`): whether there is a row cannot be told.
 
     Raises UndeclaredFlag, by this release's YAML.
     """
@@ -65,14 +72,18 @@ def blind_plan(key: str, env: str, value: bool) -> Override:
         raise UndeclaredFlag(key, env)
     calls = ways.switching_off(key, value, dict.fromkeys(apps_of(env)))
     facts = (
-        "The database does not answer: whether it has a row of this flag cannot be told.",
+        f"{how_it_failed(error)}: whether it has a row of this flag cannot be told.",
         "While it is away, processes keep the last value that they read; those that start take the "
         "config var, else the YAML default.",
         f"An app whose release phase needs this database, as that of {console_app(env)} does, "
         "takes a config var with its first release after the database is back, not before.",
     )
     besides = "every flag of these apps comes from config var or YAML then"
-    steps = (ways.by_switch(calls, besides), ways.by_sql_later(key, env, value))
+    steps = (
+        *unblocking(error),
+        ways.by_switch(calls, besides),
+        ways.by_sql_later(key, env, value),
+    )
     back = (*ways.back_from_switch(key, env, value, calls), ways.answered_for(key, env))
     return Override(facts, steps, back, calls)
 

@@ -1,7 +1,7 @@
 """The parts of an override: each way's sentences and lines, what it costs, how back."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 
@@ -21,10 +21,24 @@ Reading = Mapping[str, bool | None]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A way, or a part of one: what it is and costs, in sentences, and the lines to type."""
+    """A way, or a part of one: what it is and costs, in sentences, and the lines to type.
+
+    `writes`: it needs a database that takes changes.
+    """
 
     says: tuple[str, ...]
     lines: tuple[str, ...] = ()
+    writes: bool = False
+
+
+def without_changes(steps: Sequence[Step]) -> Iterator[Step]:
+    """The steps for a database that is read-only: first those that work meanwhile."""
+    yield from (step for step in steps if not step.writes)
+    for step in steps:
+        if step.writes:
+            first, *others = step.says
+            later = f"Once the database takes changes again: {first[:1].lower()}{first[1:]}"
+            yield replace(step, says=(later, *others))
 
 
 def setting(key: str, value: bool, app: str, *besides: str) -> Call:
@@ -48,8 +62,8 @@ def by_command(state: FlagState, value: bool) -> Step:
     shell = "a shell that has manage.py"
     if state.env not in settings.CONSOLE_ENVIRONMENTS:
         shell = f"{shell_of(state.env)}, not in this"
-    says = f"The database answers. In {shell}, flip it: no restart, and the log knows who and why."
-    return Step((says,), (_flipping(state, value),))
+    says = f"In {shell}, flip it: no restart, and the log knows who and why."
+    return Step((says,), (_flipping(state, value),), writes=True)
 
 
 def _flipping(state: FlagState, value: bool) -> str:
@@ -64,6 +78,7 @@ def by_sql(key: str, env: str, value: bool) -> Step:
             "Costs no restart: every process that reads rows sees it within 30 seconds.",
         ),
         (update_row(key, env, value),),
+        writes=True,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg2
 from django.db.backends.postgresql import base
 
-from audit.deadline import look_up
+from audit.deadline import NoAnswer, look_up
 from flags.names import Names
 from flags.sources.addresses import hostaddr, names_of
 
@@ -19,7 +19,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Raises `django.db.OperationalError`, caused by NoAnswer where it was silence."""
-        return super().get_new_connection(conn_params | _where(conn_params))
+        try:
+            return super().get_new_connection(conn_params | _where(conn_params))
+        except NoAnswer:
+            raise
+        except psycopg2.OperationalError as error:
+            if (host := conn_params.get("host")) and host not in str(error):
+                # Where psycopg2 waits by a function of ours, libpq leaves out where that was.
+                raise psycopg2.OperationalError(f"{_address(conn_params)}: {error}") from error
+            raise
+
+
+def _address(params: dict[str, Any]) -> str:
+    return ":".join(str(params[name]) for name in ("host", "port") if params.get(name))
 
 
 def _where(params: dict[str, Any]) -> dict[str, str]:

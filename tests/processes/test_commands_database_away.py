@@ -80,9 +80,13 @@ def test_with_the_database_refusing_commands_answer_from_env_and_yaml_and_write_
 
     # Of the other environment this release's YAML is all that there is.
     assert other.returncode == 3
-    assert [KEY, "prod", "off", "yaml", "?", "?", "off", "low"] in map(
+    assert [KEY, "prod", "off?", "yaml?", "?", "?", "off", "low"] in map(
         str.split, other.stdout.splitlines()
     )
+    assert "its values are not known" in other.stdout
+    assert "those that start get what is shown" not in other.stdout
+    assert f"heroku config:get FLAG_{KEY.upper()} --app raxx-console-prod" in other.stdout
+    assert f"python manage.py heroku_commands {KEY} on|off --env prod" in other.stdout
 
     assert (flip.returncode, printed.returncode) == (1, 0)
     assert "does not answer as it should" in flip.stderr

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 KEY = "console_billing"
 FLIP = ("flag_flip", KEY, "off", "--env", "staging", "--reason", "orders fail")
+HOLDERS = "FROM pg_locks l JOIN pg_stat_activity a"
 WITH_WAYS = {FLIP: 1, ("heroku_commands", KEY, "off", "--env", "staging"): 0}
 COMMANDS = WITH_WAYS | {
     ("flag_status",): 3,
@@ -70,10 +71,37 @@ if connection.vendor == "postgresql":
             # Seven processes start beside each other, and whatever else runs.
             with in_time():
                 assert took < PATIENCE_SECONDS + 20
-            assert "did not answer within" in text
+            # The server's own word: it is there.
+            assert "canceling statement due to lock timeout" in text
+            assert "does not answer:" not in text
         for _, text, _ in ended[: len(WITH_WAYS)]:
+            assert "The database is busy, something in it holds what was asked for" in text
+            assert text.index(HOLDERS) < text.index("Option B")
             assert "FLAG_CONSOLE_FEATURE_FLAGS_DB=0 FLAG_CONSOLE_BILLING=0 --app raxx-cons" in text
+        assert "THE DATABASE IS BUSY" in ended[2][1]
         assert (list(FeatureFlag.objects.values()), AuditEntry.objects.count()) == before
+
+    def test_a_transaction_that_somebody_left_open_is_found_and_ended_by_what_the_flip_prints():
+        flip(KEY, True)
+        with closing(psycopg2.connect(database_url())) as holder:
+            holder.cursor().execute("UPDATE console_feature_flags SET value = 1")
+            [(status, text, _)] = at_once([FLIP])
+            assert status == 1
+            assert f"{KEY} is on in staging (source: db)." in text
+            assert "does not answer:" not in text
+            first, second, *_ = (line for line in text.split("\n\n") if "Not flipped" not in line)
+            assert HOLDERS in first
+            assert f"flag_flip {KEY} off --env staging" in second
+            look = first[first.index("SELECT") :].partition(";")[0]
+            with connection.cursor() as cursor:
+                cursor.execute(look)
+                [(pid, *_, state, since)] = cursor.fetchall()
+                assert (pid, state) == (holder.info.backend_pid, "idle in transaction")
+                assert since is not None
+                assert "SELECT pg_terminate_backend(<pid>);" in first
+                cursor.execute(f"SELECT pg_terminate_backend({pid})")
+        [(status, text, _)] = at_once([FLIP])
+        assert (status, "turned off" in text) == (0, True)
 
     def test_on_a_read_only_database_the_ways_that_are_left_know_the_row():
         flip(KEY, True)
@@ -85,5 +113,11 @@ if connection.vendor == "postgresql":
         assert "# Not flipped: the database failed." in done.stdout
         assert f"{KEY} is on in staging (source: db)." in done.stdout
         assert "The database is read-only" in done.stdout
+        there = done.stdout.partition("# --- The way back ---")[0]
+        later = there.partition("# Once the database takes changes again: ")
+        assert "# Option B" in later[0]
+        assert "flag_flip" not in "".join(line for line in later[0].splitlines() if line[:1] != "#")
+        assert f"flag_flip {KEY} off" in later[2]
+        assert "# Once the database takes changes again: option A: change the row" in later[2]
         assert "read-only transaction" in done.stderr
         assert FeatureFlag.objects.get().value == 1

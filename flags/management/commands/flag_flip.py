@@ -9,7 +9,7 @@ from accounts.cli import broken_glass, cli_actor, elevated, operator_named
 from audit.actor import Actor
 from audit.cli import database_failed
 from audit.commits import OutcomeUnknown
-from audit.deadline import each_answer_within, was_silence
+from audit.deadline import each_answer_within
 from audit.failures import let_go
 from flags import policy
 from flags.cli import (
@@ -21,7 +21,6 @@ from flags.cli import (
     write_plan,
 )
 from flags.errors import UndeclaredFlag
-from flags.heroku.override import blind_plan
 from flags.layers import word
 from flags.models import MAX_INCIDENT_LENGTH
 from flags.refusals import FlipRefused
@@ -87,9 +86,7 @@ class Command(BaseCommand):
     def _tell_ways(self, key: str, env: str, value: bool, error: DBError) -> None:
         """The ways that are left once the database failed the flip."""
         try:
-            # What was silent a moment ago is not waited for once more.
-            silent = was_silence(error)
-            plan = blind_plan(key, env, value) if silent else plan_now(key, env, value)[0]
+            plan, _ = plan_now(key, env, value, after=error)
         except UndeclaredFlag as undeclared:
             raise CommandError(str(undeclared)) from undeclared
         self.stdout.write("# Not flipped: the database failed. The ways that are left:")

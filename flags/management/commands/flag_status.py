@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -10,14 +11,14 @@ from django.db import Error as DBError
 from django.utils import timezone
 
 from audit.ages import age
-from audit.cli import ONLY_READS, database_failed, one_line, visible
-from audit.deadline import answers_within
+from audit.cli import ONLY_READS, database_failed, how_it_failed, one_line, visible
 from audit.failures import let_go
 from flags import config_vars, runtime
 from flags.cleanup import MAX_DAYS, clean_up, why_not
 from flags.cleanup_steps import as_json as entry_as_json
-from flags.cli import PATIENCE_SECONDS, add_env
+from flags.cli import add_env, patience
 from flags.errors import UndeclaredFlag
+from flags.heroku.calls import apps_of
 from flags.state import (
     Environment,
     FlagState,
@@ -30,11 +31,15 @@ from flags.state import (
 DATABASE_DOWN = 3
 """The exit status where config vars and YAML alone could answer."""
 _WORDS = {True: "on", False: "off", None: "-"}
-_DOWN = (
-    "THE DATABASE DOES NOT ANSWER: {error}\n"
+_OWN = (
     "Config vars and YAML answer here. A database row of {env}, if there is one, wins over them "
     "while FLAG_CONSOLE_FEATURE_FLAGS_DB is 1: processes that read it keep its value, those that "
-    "start get what is shown. To change one: manage.py heroku_commands KEY on|off --env {env}\n"
+    "start get what is shown."
+)
+_OTHER = (
+    "YAML alone answers here: neither database rows nor config vars of {env} can be seen from this "
+    "shell, so its values are not known. Processes that read a row keep its value; those that "
+    "start take the config var, where it is set, else what yaml says. Look:"
 )
 
 
@@ -63,7 +68,7 @@ class Command(BaseCommand):
         failure: DBError | None = None
         try:
             try:
-                with answers_within(PATIENCE_SECONDS):
+                with patience():
                     states = [read_state(key, env)] if key else list(read_states(env).values())
                     where = states[0].environment if states else environment(env)
             except DBError as error:
@@ -83,7 +88,7 @@ class Command(BaseCommand):
     def _clean_up(self, key: str | None, env: str, days: int, *, as_json: bool) -> None:
         """Nothing answers for the database here: of what it says is the list made."""
         try:
-            with answers_within(PATIENCE_SECONDS):
+            with patience():
                 now = timezone.now()
                 found = clean_up(env, days, now, key=key)
                 is_listed = any(entry.flag for entry in found)
@@ -110,7 +115,8 @@ class Command(BaseCommand):
         self, where: Environment, states: list[FlagState], failure: DBError | None, *, is_all: bool
     ) -> None:
         if failure is not None:
-            self.stdout.write(_DOWN.format(error=one_line(failure), env=where.name))
+            for line in _told_without_rows(where, states, failure):
+                self.stdout.write(line)
         for line in _around(where):
             self.stdout.write(line)
         if states:
@@ -148,8 +154,11 @@ class Command(BaseCommand):
             said = state.resolution
             db = _WORDS[said.db] if is_known else "?"
             env = _WORDS[said.env] if state.environment.config_vars is not None else "?"
+            # Where no layer above YAML can be seen, one may say otherwise.
+            unsure = "" if is_known or env != "?" else "?"
             self.stdout.write(
-                f"{state.key:<{width}}{state.env:<9}{_WORDS[state.value]:<7}{state.source:<8}"
+                f"{state.key:<{width}}{state.env:<9}"
+                f"{_WORDS[state.value] + unsure:<7}{state.source + unsure:<8}"
                 f"{db:<5}{env:<5}{_WORDS[said.yaml]:<6}{state.declaration.risk}"
             )
 
@@ -158,6 +167,23 @@ def _days(text: str) -> int:
     if text.isdecimal() and text.isascii() and int(text) <= MAX_DAYS:
         return int(text)
     raise argparse.ArgumentTypeError(f"DAYS is a whole number from 0 to {MAX_DAYS}")
+
+
+def _told_without_rows(
+    where: Environment, states: list[FlagState], failure: DBError
+) -> Iterator[str]:
+    """What the table below is worth, and what is left to do."""
+    yield f"{how_it_failed(failure).upper()}: {one_line(failure)}"
+    key = states[0].key if len(states) == 1 else ""
+    if where.config_vars is not None:
+        yield _OWN.format(env=where.name)
+    else:
+        yield _OTHER.format(env=where.name)
+        name = config_vars.name_of(key or "<KEY>")
+        for app in apps_of(where.name):
+            yield f"  heroku config:get {name} --app {app}"
+    to_change = f"heroku_commands {key or 'KEY'} on|off --env {where.name}"
+    yield f"To change one: python manage.py {to_change}\n"
 
 
 def _around(where: Environment) -> list[str]:

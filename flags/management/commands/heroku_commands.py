@@ -11,10 +11,9 @@ from django.db import Error as DBError
 
 from accounts.cli import cli_actor
 from audit.actor import Actor
-from audit.cli import one_line
-from audit.deadline import answers_within
+from audit.cli import how_it_failed, is_new_database, one_line
 from audit.failures import let_go
-from flags.cli import PATIENCE_SECONDS, check_filled_in, is_confirmed, plan_now, write_plan
+from flags.cli import check_filled_in, is_confirmed, patience, plan_now, write_plan
 from flags.errors import UndeclaredFlag
 from flags.heroku import by_hand
 from flags.heroku.calls import Call
@@ -65,7 +64,9 @@ class Command(BaseCommand):
         except UndeclaredFlag as error:
             raise CommandError(str(error)) from error
         if failure is not None:
-            self.stderr.write(f"The database does not answer: {one_line(failure)}")
+            migrate = " On a new database run python manage.py migrate first."
+            hint = migrate if is_new_database(failure) else ""
+            self.stderr.write(f"{how_it_failed(failure)}: {one_line(failure)}{hint}")
         if not found.calls:
             raise CommandError(f"HEROKU_APPS names no app of {env}: there is nothing to set.")
         write_plan(found, self.stdout)
@@ -88,7 +89,7 @@ class Command(BaseCommand):
         """Into the log; but the emergency does not wait for a database that is away."""
         if is_known:
             try:
-                with answers_within(PATIENCE_SECONDS):
+                with patience():
                     noting(asked.key, asked.env, asked.value, calls, cli_actor(), asked.why)
                 return
             except DBError as error:
