@@ -47,7 +47,7 @@ def database_failed(error: Exception, *, status: int = 1, so: str = LOOK_FIRST) 
 def how_it_failed(error: Exception) -> str:
     """What became of a question that the database did not answer, in words for an operator."""
     failure = failure_of(error)
-    if failure is Failure.AWAY:
+    if failure is Failure.AWAY and not is_new_database(error):
         return "The database does not answer"
     if failure is Failure.BUSY:
         return "The database is busy, something in it holds what was asked for"

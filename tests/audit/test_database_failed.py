@@ -4,9 +4,9 @@ import io
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError
 
-from audit.cli import LOOK_FIRST, ONLY_READS, database_failed, one_line
+from audit.cli import LOOK_FIRST, ONLY_READS, database_failed, how_it_failed, one_line
 
 REFUSED = (
     'connection to server at "127.0.0.1", port 5432 failed: Connection refused\n'
@@ -59,3 +59,21 @@ def test_who_only_reads_says_that_nothing_was_changed(declared, monkeypatch, com
     with pytest.raises(CommandError) as failed:
         call_command(*command, stdout=io.StringIO(), stderr=io.StringIO())
     assert str(failed.value) == f"The database does not answer as it should: it broke. {so}"
+
+
+class _Locked(Exception):
+    pgcode = "55P03"
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "said"),
+    [
+        (OperationalError("refused"), None, "The database does not answer"),
+        (OperationalError("timeout"), _Locked(), "The database is busy"),
+        (ProgrammingError("no relation"), None, "The database answers, but not as it should"),
+        (OperationalError("no such table: x"), None, "The database answers, but not as"),
+    ],
+)
+def test_only_of_a_database_that_is_away_it_is_said_that_it_does_not_answer(error, cause, said):
+    error.__cause__ = cause
+    assert how_it_failed(error).startswith(said)

@@ -16,7 +16,7 @@ from audit.failures import let_go
 from flags.cli import check_filled_in, is_confirmed, patience, plan_now, write_plan
 from flags.errors import UndeclaredFlag
 from flags.heroku import by_hand
-from flags.heroku.calls import Call
+from flags.heroku.calls import Call, update_row
 from flags.heroku.override import Override
 from flags.models import MAX_INCIDENT_LENGTH
 
@@ -68,7 +68,8 @@ class Command(BaseCommand):
             hint = migrate if is_new_database(failure) else ""
             self.stderr.write(f"{how_it_failed(failure)}: {one_line(failure)}{hint}")
         if not found.calls:
-            raise CommandError(f"HEROKU_APPS names no app of {env}: there is nothing to set.")
+            row = f"The row can be changed in psql: {update_row(key, env, asked.value)}"
+            raise CommandError(f"HEROKU_APPS names no app of {env}: no config var to set.\n{row}")
         write_plan(found, self.stdout)
         if run:
             if not any(why.values()):
