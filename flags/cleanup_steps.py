@@ -7,8 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from audit.cli import visible
-from flags.config_vars import name_of
-from flags.heroku.calls import Call, delete_row, manage
+from flags.heroku.calls import delete_row, manage
 from flags.heroku.reported import console_app
 from flags.heroku.table import App
 from flags.history import LastChange
@@ -105,12 +104,11 @@ def equals_default(state: FlagState, change: LastChange, says_so: Collection[str
     if says_so:
         why = f"{why}, by the config var of {' and '.join(says_so)}"
         step = (
-            "First unset its config var, which says the same (runbook section 8), in "
-            f"{' and '.join(says_so)}. Then delete the row, the statement must say DELETE 1, and "
-            "answer for it."
+            "Not yet: its config var, which says the same, goes first, once the deprecation table "
+            "calls it ready (runbook section 8). Until then the row keeps it dormant. The row is "
+            "listed here with its statement as soon as the config var is gone."
         )
-        unset = [str(Call("config:unset", (name_of(state.key),), app)) for app in says_so]
-        commands = (manage("deprecation_table"), *unset, *commands)
+        commands = (manage("deprecation_table"),)
     return Entry(state.key, state.env, Reason.DEFAULT, why, step, commands, change.when)
 
 

@@ -282,10 +282,10 @@ def test_a_config_var_that_says_the_same_goes_before_the_row():
     take({KEY: False}, now=START)
     entry = the(Reason.DEFAULT, env="prod", now=START)
     assert entry.why.endswith("it stays off, by the config var of raxx-console-prod")
-    assert entry.step.startswith("First unset its config var")
-    unset = "heroku config:unset FLAG_CONSOLE_BILLING --app raxx-console-prod >/dev/null 2>&1"
-    assert unset in entry.commands
-    assert entry.commands.index(unset) < len(entry.commands) - 3
+    assert entry.step.startswith("Not yet: its config var")
+    assert entry.commands == ("python manage.py deprecation_table",)
+    take({}, now=START)
+    assert "DELETE FROM" in "".join(the(Reason.DEFAULT, env="prod", now=START).commands)
 
 
 def test_a_row_is_needed_while_a_promotion_is_open(superadmin):
