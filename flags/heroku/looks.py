@@ -17,7 +17,7 @@ from flags.heroku.findings import Finding, Verdict
 from flags.heroku.live import live_rows
 from flags.heroku.reported import Reported, console_app, console_of
 from flags.heroku.reports import REMOVED
-from flags.heroku.self_lint import READER, reads
+from flags.heroku.self_lint import ELSEWHERE, READER, reads
 from flags.heroku.table import App, read_table
 from flags.models import ConfigVar, DeclaredFlag, Env, FeatureFlag
 
@@ -127,9 +127,10 @@ def gate_removed(now: datetime) -> Iterator[Finding]:
 def one_reader(now: datetime) -> Iterator[Finding]:
     found = reads(settings.BASE_DIR)
     for place in found:
-        yield Finding(Verdict.FAIL, f"{place} reads FLAG_*: ask flags.is_on() there")
+        yield Finding(Verdict.FAIL, f"{place}: only {READER} may; ask flags.is_on() there")
     if not found:
-        yield Finding(Verdict.PASS, f"{READER} alone, of the sources in {settings.BASE_DIR.name}/")
+        looked = f"of all Python in {settings.BASE_DIR.name}/ but {', '.join(ELSEWHERE)}"
+        yield Finding(Verdict.PASS, f"{READER} alone, {looked}")
 
 
 def table_complete(now: datetime) -> Iterator[Finding]:

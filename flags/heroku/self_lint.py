@@ -8,7 +8,8 @@ from pathlib import Path
 from flags.config_vars import PREFIX
 
 READER = "flags/config_vars.py"
-ROOMS = ("audit", "accounts", "flags", "promotions", "raxxconsole", "manage.py")
+ELSEWHERE = ("tests", "docs", "examples", "node_modules")
+"""Folders whose sources are not the console's."""
 # How an environment is read: by these names of `os` and `environ`, by whatever way they came.
 _READING = {"environ", "environb", "getenv", "getenvb"}
 _READ = "read_"
@@ -23,21 +24,32 @@ _TELLING = ({_READ, *_READING}, {PREFIX, *_NAMES})
 
 
 def reads(root: Path) -> list[str]:
-    """Where below `root` our sources, other than READER, read a `FLAG_*` variable: "path:line"."""
+    """Where below `root` our sources, other than READER, read a `FLAG_*` variable, or may: each as
+    a sentence without its full stop, "path:line reads FLAG_*"."""
     found = []
     for path in _sources(root):
         where = path.relative_to(root).as_posix()
-        source = path.read_text(encoding="utf-8")
-        if where != READER and all(_mentions(source, words) for words in _TELLING):
-            tree = ast.parse(source, filename=where)
-            found += [f"{where}:{line}" for line in sorted(set(_lines(tree)))]
+        try:
+            source = path.read_text(encoding="utf-8")
+            if where != READER and all(_mentions(source, words) for words in _TELLING):
+                lines = _lines(ast.parse(source, filename=where))
+                found += [f"{where}:{line} reads FLAG_*" for line in sorted(set(lines))]
+        except (OSError, SyntaxError, ValueError) as error:
+            found.append(f"{where} cannot be read as Python ({type(error).__name__})")
     return found
 
 
-def _sources(root: Path) -> Iterator[Path]:
-    for room in ROOMS:
-        place = root / room
-        yield from sorted(place.rglob("*.py")) if place.is_dir() else [place] * place.is_file()
+def _sources(folder: Path) -> Iterator[Path]:
+    """The Python files below, without virtual environments and what is hidden."""
+    if (folder / "pyvenv.cfg").is_file():
+        return
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.name in ELSEWHERE or path.is_symlink():
+            continue
+        if path.is_dir():
+            yield from _sources(path)
+        elif path.suffix == ".py":
+            yield path
 
 
 def _mentions(text: str, words: set[str]) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from flags.heroku.self_lint import READER, ROOMS, reads
+from flags.heroku.self_lint import READER, reads
 
 READERS = [
     'os.environ.get("FLAG_X")',
@@ -82,7 +82,8 @@ def test_a_second_reader_is_found_by_path_and_line(tree, source):
     found = tree(f"import os, environ\n\n{source}\n")
     assert found
     assert all(each.startswith("promotions/new/odd.py:") for each in found)
-    assert {int(each.rpartition(":")[2]) for each in found} <= set(range(3, 3 + last))
+    lines = {int(each.removesuffix(" reads FLAG_*").rpartition(":")[2]) for each in found}
+    assert lines <= set(range(3, 3 + last))
 
 
 @pytest.mark.parametrize("source", OTHERS)
@@ -90,12 +91,33 @@ def test_what_reads_no_config_var_is_let_through(tree, source):
     assert tree(f"import os\n\n{source}\n") == []
 
 
-@pytest.mark.parametrize("place", [*(f"{room}/a.py" for room in ROOMS[:-1]), "manage.py"])
-def test_every_room_is_looked_through(tree, place):
-    assert tree('import os\nos.getenv("FLAG_X")\n', place) == [f"{place}:2"]
+@pytest.mark.parametrize("place", ["audit/a.py", "flags/x/y/a.py", "newapp/m.py", "scripts.py"])
+def test_every_folder_is_looked_through(tree, place):
+    assert tree('import os\nos.getenv("FLAG_X")\n', place) == [f"{place}:2 reads FLAG_*"]
 
 
-@pytest.mark.parametrize("place", [READER, "tests/a.py", "docs/a.py", "flags/notes.txt"])
+@pytest.mark.parametrize(
+    "text", [b"os.environ['FLAG_\xff']", b"os.environ['FLAG_X'", b"environ FLAG_\0"]
+)
+def test_what_cannot_be_read_is_no_proof(tree, tmp_path, text):
+    tree("")
+    (tmp_path / "flags").mkdir()
+    (tmp_path / "flags" / "odd.py").write_bytes(text)
+    [said] = reads(tmp_path)
+    assert said.startswith("flags/odd.py cannot be read as Python")
+
+
+def test_an_environment_of_python_below_is_left_out(tree, tmp_path):
+    source = 'import os\nos.getenv("FLAG_X")\n'
+    assert tree(source, "env/lib/a.py") == ["env/lib/a.py:2 reads FLAG_*"]
+    (tmp_path / "env" / "pyvenv.cfg").write_text("")
+    assert reads(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "place",
+    [READER, "tests/a.py", "docs/a.py", "examples/b/a.py", ".heroku/a.py", "flags/notes.txt"],
+)
 def test_the_one_reader_and_what_is_not_ours_are_left_out(tree, place):
     assert tree('import os\nos.getenv("FLAG_X")\n', place) == []
 
