@@ -12,7 +12,7 @@ from datetime import datetime
 from django.conf import settings
 
 from flags import cleanup_steps as steps
-from flags.cleanup_reasons import not_alike, row_stays, since_of, too_young
+from flags.cleanup_reasons import not_alike, row_stays, since_of, too_young, vars_first
 from flags.cleanup_seen import Seen, equals_default, is_known, look, other_than, shows_config_vars
 from flags.cleanup_steps import Entry, Reason
 from flags.errors import UndeclaredFlag
@@ -49,12 +49,14 @@ def why_not(key: str, env: str, days: int, now: datetime) -> list[str]:
     reasons = list(not_alike(seen, key))
     if not reasons:
         reasons += too_young(seen, key, since_of(seen, [key])[key], days)
-    return [*reasons, *row_stays(seen, seen.here[key])]
+    return [*reasons, *vars_first(seen, key), *row_stays(seen, seen.here[key])]
 
 
 def settled(seen: Seen, days: int) -> list[Entry]:
     """Flags with the same value in both environments, unchanged for `days` in both."""
-    alike = [key for key in seen.here if not any(not_alike(seen, key))]
+    alike = [
+        key for key in seen.here if not any(vars_first(seen, key)) and not any(not_alike(seen, key))
+    ]
     held = since_of(seen, alike)
     return [
         steps.settled((seen.here[key], seen.there[key]), held[key], days, seen.services)
@@ -68,7 +70,10 @@ def equal_to_default(seen: Seen) -> list[Entry]:
     removable = {
         key: state
         for key, state in seen.here.items()
-        if state.row is not None and shows_config_vars(state) and not any(row_stays(seen, state))
+        if state.row is not None
+        and shows_config_vars(state)
+        and not any(vars_first(seen, key))
+        and not any(row_stays(seen, state))
     }
     changes = changes_of(removable.values())
     return [

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from flags.heroku.deprecation import Line, lines
 from flags.heroku.reported import Reported, consoles, everyone
 from flags.layers import resolve
 from flags.models import Env, ServiceToken
@@ -21,6 +22,8 @@ class Seen:
     told: Mapping[tuple[str, str], Reported]
     consoles: Mapping[str, Reported]
     """The consoles' reports by environment, without what is too old to count."""
+    vars: Sequence[Line]
+    """The deprecation table's lines."""
     busy: Collection[str]
     services: Sequence[str]
     """The apps that read flags over HTTP, by their live tokens."""
@@ -54,7 +57,8 @@ def look(env: str, now: datetime, *, key: str | None = None) -> Seen:
     services = sorted(set(live.values_list("app", flat=True)))
     told = everyone()
     by_env = consoles(each for each in told.values() if not each.is_old(now))
-    return Seen(env, here, there, told, by_env, busy, services, now, key)
+    vars_ = lines(now, told, key=key)
+    return Seen(env, here, there, told, by_env, vars_, busy, services, now, key)
 
 
 def other_than(env: str) -> str:

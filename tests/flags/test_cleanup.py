@@ -278,14 +278,28 @@ def test_so_is_one_that_shadows_the_config_var_of_another_app_that_reads_rows():
 
 
 def test_a_config_var_that_says_the_same_goes_before_the_row():
-    pin(KEY, "prod", False, now=START)
+    pinned(value=False)
     take({KEY: False}, now=START)
-    entry = the(Reason.DEFAULT, env="prod", now=START)
+    ready = START + timedelta(hours=24)
+    assert reasons(env="prod", now=ready - SECOND) == []
+    entry = the(Reason.DEFAULT, env="prod", now=ready)
     assert entry.why.endswith("it stays off, by the config var of raxx-console-prod")
     assert entry.step.startswith("Not yet: its config var")
     assert entry.commands == ("python manage.py deprecation_table",)
-    take({}, now=START)
-    assert "DELETE FROM" in "".join(the(Reason.DEFAULT, env="prod", now=START).commands)
+    assert reasons(env="staging", now=ready) == []  # without it prod's would not be ready
+    take({}, now=ready)
+    for env in ENVS:
+        assert "DELETE FROM" in "".join(the(Reason.DEFAULT, env=env, now=ready).commands)
+
+
+def test_a_flag_is_left_alone_while_its_config_vars_wait_for_its_rows():
+    """Unchanged for long, but one app's report is too old to call its variable ready."""
+    pinned()
+    told = {"app": API["prod"], "imported": True}
+    take({KEY: True}, **told, now=START)
+    assert reasons() == []
+    take({KEY: True}, **told, now=LATER)
+    assert reasons() == ["settled"]
 
 
 def test_a_row_is_needed_while_a_promotion_is_open(superadmin):

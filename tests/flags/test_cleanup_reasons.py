@@ -1,5 +1,7 @@
 """Why a flag that was asked for by name is not in the clean-up list."""
 
+from datetime import timedelta
+
 import pytest
 
 from flags.cleanup import clean_up, why_not
@@ -59,6 +61,27 @@ def test_config_vars_that_nobody_reported():
     ConfigVarReport.objects.all().delete()
     DeclaredFlag.objects.filter(env="prod", flag_key=KEY).update(default_value=False)
     assert "prod" in said(DEFAULT_ON)
+
+
+def test_config_vars_that_wait_for_its_rows_until_they_are_gone():
+    """The deprecation table has both rows pinned; the list says nothing else of them."""
+    for env in ("staging", "prod"):
+        pin(DEFAULT_ON, env, True, now=START)
+        take({DEFAULT_ON: True}, app=API[env], env=env, imported=True, now=START)
+    for env in ("staging", "prod"):
+        text = said(DEFAULT_ON, env, now=START + SECOND)
+        for app in API.values():
+            assert f"FLAG_RAPTOR_CURSOR_PAGING of {app} in" in text
+        assert "is soaking by the deprecation table, /console/config-vars: the rows soak" in text
+        assert "wait until it is ready, and unset it" in text
+
+
+def test_a_row_without_which_the_other_environments_config_var_would_not_be_ready():
+    pinned(value=False)
+    take({KEY: False}, now=START)
+    assert "without it FLAG_CONSOLE_BILLING of raxx-console-prod in prod would not be ready" in (
+        " ".join(why_not(KEY, "staging", DAYS, START + timedelta(hours=24)))
+    )
 
 
 def test_the_self_gate_and_flags_of_one_environment_or_none():
