@@ -1,5 +1,6 @@
 """The flags page as a stock changelist: its query, its rows, its filters."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +24,7 @@ from django.utils import timezone
 
 from accounts.http import ConsoleRequest
 from flags import cleanup
+from flags.cleanup import MAX_DAYS
 from flags.cleanup_seen import look
 from flags.cleanup_steps import Entry, Reason
 from flags.declarations import Risk
@@ -32,6 +34,7 @@ from flags.rows import build_rows
 from flags.state import Environment, environment, read_states
 
 CLEAN_UP_DAYS = (30, 90, 180)
+_DAYS = re.compile(r"[1-9][0-9]{0,4}")
 _RISKS = list(Risk)
 # The databases disagree on whether NULL comes first or last.
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
@@ -145,7 +148,13 @@ class CleanUpFilter(admin.SimpleListFilter):
         self.found: list[Entry] = []
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        ages = [(str(days), f"one value, {days} days unchanged") for days in CLEAN_UP_DAYS]
+        asked = request.GET.get(self.parameter_name, "")
+        # As the command: any number of days, in the address.
+        days_asked = {int(asked)} if _DAYS.fullmatch(asked) and int(asked) <= MAX_DAYS else set()
+        ages = [
+            (str(days), f"one value, {days} days unchanged")
+            for days in sorted({*CLEAN_UP_DAYS, *days_asked})
+        ]
         return [
             *ages,
             (Reason.DEFAULT.value, "row equal to its default"),
