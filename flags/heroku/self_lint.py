@@ -2,14 +2,22 @@
 9). It sees what the sources say, not what a program could still put together."""
 
 import ast
+import os
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from flags.config_vars import PREFIX
 
 READER = "flags/config_vars.py"
-ELSEWHERE = ("tests", "docs", "examples", "node_modules")
-"""Folders whose sources are not the console's."""
+NOT_LOOKED_AT = (
+    "tests, examples/, node_modules, virtual environments, what is hidden, what git ignores, and "
+    "links to folders"
+)
+_OTHERS = ("tests", "node_modules")
+"""Folders whose sources are not the console's, wherever they are."""
+_EXAMPLES = "examples"
+"""Services that read a console's flags: applications of their own."""
 # How an environment is read: by these names of `os` and `environ`, by whatever way they came.
 _READING = {"environ", "environb", "getenv", "getenvb"}
 _READ = "read_"
@@ -26,30 +34,61 @@ _TELLING = ({_READ, *_READING}, {PREFIX, *_NAMES})
 def reads(root: Path) -> list[str]:
     """Where below `root` our sources, other than READER, read a `FLAG_*` variable, or may: each as
     a sentence without its full stop, "path:line reads FLAG_*"."""
+    try:
+        paths = sources(root)
+    except OSError as error:
+        return [f"{error.filename} cannot be looked through ({type(error).__name__})"]
+    return [each for path in paths for each in _reads_in(path, path.relative_to(root).as_posix())]
+
+
+def sources(root: Path) -> list[Path]:
+    """The Python files below `root` that are looked at. Raises OSError for a folder that cannot be
+    listed."""
+    ignored = _ignored(root)
     found = []
-    for path in _sources(root):
-        where = path.relative_to(root).as_posix()
-        try:
-            source = path.read_text(encoding="utf-8")
-            if where != READER and all(_mentions(source, words) for words in _TELLING):
-                lines = _lines(ast.parse(source, filename=where))
-                found += [f"{where}:{line} reads FLAG_*" for line in sorted(set(lines))]
-        except (OSError, SyntaxError, ValueError) as error:
-            found.append(f"{where} cannot be read as Python ({type(error).__name__})")
-    return found
-
-
-def _sources(folder: Path) -> Iterator[Path]:
-    """The Python files below, without virtual environments and what is hidden."""
-    if (folder / "pyvenv.cfg").is_file():
-        return
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name in ELSEWHERE or path.is_symlink():
+    for folder, inner, names in os.walk(root, onerror=_refuse):
+        is_root = Path(folder) == root
+        if "pyvenv.cfg" in names and not is_root:
+            inner.clear()
             continue
-        if path.is_dir():
-            yield from _sources(path)
-        elif path.suffix == ".py":
-            yield path
+        skipped = (*_OTHERS, _EXAMPLES) if is_root else _OTHERS
+        inner[:] = [
+            name for name in inner if name not in skipped and not _is_left_out(name, ignored)
+        ]
+        found += [
+            Path(folder, name)
+            for name in names
+            if name.endswith(".py") and not _is_left_out(name, ignored)
+        ]
+    return sorted(found)
+
+
+def _refuse(error: OSError) -> None:
+    raise error
+
+
+def _ignored(root: Path) -> list[str]:
+    """The names that `.gitignore` has. One with a path in it is looked at all the same."""
+    path = root / ".gitignore"
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    lines = [line.strip() for line in text.splitlines()]
+    names = [line.removesuffix("/") for line in lines if not line.startswith(("#", "!"))]
+    return [name for name in names if "/" not in name]
+
+
+def _is_left_out(name: str, ignored: list[str]) -> bool:
+    return name.startswith(".") or any(fnmatchcase(name, each) for each in ignored)
+
+
+def _reads_in(path: Path, where: str) -> list[str]:
+    try:
+        source = path.read_text(encoding="utf-8-sig")
+        if where == READER or not all(_mentions(source, words) for words in _TELLING):
+            return []
+        lines = set(_lines(ast.parse(source, filename=where)))
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return [f"{where} cannot be read as Python ({type(error).__name__})"]
+    return [f"{where}:{line} reads FLAG_*" for line in sorted(lines)]
 
 
 def _mentions(text: str, words: set[str]) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from flags.heroku.self_lint import READER, reads
+from flags.heroku.self_lint import READER, reads, sources
 
 READERS = [
     'os.environ.get("FLAG_X")',
@@ -67,6 +67,8 @@ OTHERS = [
 def tree(tmp_path):
     """A tree of sources with one more file in it; where it reads FLAG_*."""
 
+    (tmp_path / ".gitignore").write_text("build/\n# newapp audit\n!docs\n\n*.egg-info/\n")
+
     def lint(source: str, place: str = "promotions/new/odd.py") -> list[str]:
         path = tmp_path / place
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,13 +93,32 @@ def test_what_reads_no_config_var_is_let_through(tree, source):
     assert tree(f"import os\n\n{source}\n") == []
 
 
-@pytest.mark.parametrize("place", ["audit/a.py", "flags/x/y/a.py", "newapp/m.py", "scripts.py"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "audit/a.py",
+        "flags/x/y/a.py",
+        "newapp/m.py",
+        "newapp/examples/m.py",
+        "docs/conf.py",
+        "scripts.py",
+        "\u00fcber/a.py",
+    ],
+)
 def test_every_folder_is_looked_through(tree, place):
     assert tree('import os\nos.getenv("FLAG_X")\n', place) == [f"{place}:2 reads FLAG_*"]
 
 
 @pytest.mark.parametrize(
-    "text", [b"os.environ['FLAG_\xff']", b"os.environ['FLAG_X'", b"environ FLAG_\0"]
+    "text",
+    [
+        b"os.environ['FLAG_\xff']",
+        b"os.environ['FLAG_X'",
+        b"environ FLAG_\0",
+        b"environ['FLAG_X'" + b"(" * 10_000,
+        b"environ['FLAG_X']" + b"-" * 100_000 + b"1",
+    ],
+    ids=["no UTF-8", "no Python", "a zero", "brackets without end", "too deep"],
 )
 def test_what_cannot_be_read_is_no_proof(tree, tmp_path, text):
     tree("")
@@ -116,10 +137,48 @@ def test_an_environment_of_python_below_is_left_out(tree, tmp_path):
 
 @pytest.mark.parametrize(
     "place",
-    [READER, "tests/a.py", "docs/a.py", "examples/b/a.py", ".heroku/a.py", "flags/notes.txt"],
+    [
+        READER,
+        "tests/a.py",
+        "newapp/tests/a.py",
+        "examples/b/a.py",
+        ".heroku/a.py",
+        "flags/.#a.py",
+        "node_modules/x/a.py",
+        "build/lib/a.py",
+        "x.egg-info/a.py",
+        "flags/notes.txt",
+    ],
 )
 def test_the_one_reader_and_what_is_not_ours_are_left_out(tree, place):
     assert tree('import os\nos.getenv("FLAG_X")\n', place) == []
+
+
+def test_a_file_with_a_byte_order_mark_is_python(tree):
+    assert tree('\ufeffimport os\nos.getenv("FLAG_X")\n') == [
+        "promotions/new/odd.py:2 reads FLAG_*"
+    ]
+
+
+def test_a_folder_that_cannot_be_listed_is_no_proof(tree, monkeypatch):
+    def refused(place):
+        raise PermissionError(13, "denied", str(place))
+
+    tree("")
+    monkeypatch.setattr("os.scandir", refused)
+    [said] = reads(Path("/nowhere"))
+    assert said == "/nowhere cannot be looked through (PermissionError)"
+
+
+def test_a_link_in_a_circle_ends(tree, tmp_path):
+    (tmp_path / "round").symlink_to(tmp_path, target_is_directory=True)
+    assert len(tree('import os\nos.getenv("FLAG_X")\n')) == 1
+
+
+def test_what_is_looked_at_is_the_console_and_nothing_that_was_installed():
+    places = {path.relative_to(settings.BASE_DIR).parts[0] for path in sources(settings.BASE_DIR)}
+    assert places >= {"audit", "accounts", "flags", "promotions", "raxxconsole", "manage.py"}
+    assert places.isdisjoint({"tests", "examples", ".venv"})
 
 
 def test_the_repository_itself_is_clean():
