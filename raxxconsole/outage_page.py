@@ -35,7 +35,7 @@ _WHY = {
     Failure.AWAY: "the console's database does not answer.",
     Failure.BUSY: "something else in the database holds what the console waits for, such as a "
     "transaction that somebody left open. Others may still work; try again in some seconds. Who "
-    "holds it, and how to end that: section 6.2 of the runbook, "
+    "holds it, and how to end that: section 6.2, Busy, of the runbook, "
     "docs/ops/runbooks/feature-flags.md.",
     Failure.READ_ONLY: "the console's database is read-only. Pages can be read; nothing can be "
     "changed until it takes changes again.",

@@ -217,12 +217,14 @@ def test_a_flip_that_was_not_made_says_so_and_names_the_way_left(page, failure, 
 @pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "plain"])
 @pytest.mark.parametrize(("key", "proof"), [(LOW, ""), (HIGH, ' --as "<name>" --totp')])
 def test_behind_a_lock_a_flip_waits_for_it_and_the_runbook_says_who_holds_it(
-    page, key, proof, headers
+    page, settings, key, proof, headers
 ):
     words = unescape(text_of(page(flip_url(key), BUSY, form=FORM, headers=headers)))
     assert "Not flipped: " in words
     assert NOTHING in words
-    assert "section 6.2 of the runbook, docs/ops/runbooks/feature-flags.md" in words
+    assert "section 6.2, Busy, of the runbook, docs/ops/runbooks/feature-flags.md" in words
+    runbook = (settings.BASE_DIR / "docs/ops/runbooks/feature-flags.md").read_text()
+    assert "**Busy**" in runbook.partition("\n### 6.2 ")[2].partition("\n### 6.3 ")[0]
     assert f'python manage.py flag_flip {key} off --env prod --reason "<why>"{proof}' in words
     assert "without the database" not in words
     assert "heroku_commands" not in words
