@@ -25,7 +25,7 @@ def triggers_are_in_place(
             problems.append(
                 Error(
                     f"The audit log is not guarded: triggers not in place: {', '.join(missing)}.",
-                    hint="Run manage.py migrate --skip-checks: it installs them again.",
+                    hint="Run python manage.py migrate --skip-checks: it installs them again.",
                     id="audit.E001",
                 )
             )

@@ -37,7 +37,9 @@ def shell_actor() -> Actor:
 def database_failed(error: Exception, *, status: int = 1, so: str = LOOK_FIRST) -> CommandError:
     """What a command says when the database fails it, and what follows from that (`so`); its exit
     status."""
-    first = "On a new database run manage.py migrate first. " if is_new_database(error) else ""
+    first = (
+        "On a new database run python manage.py migrate first. " if is_new_database(error) else ""
+    )
     return CommandError(
         f"The database does not answer as it should: {one_line(error)} {first}{so}",
         returncode=status,

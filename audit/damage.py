@@ -32,11 +32,11 @@ MEANING = {
     Kind.CUT_TAIL: "the chain is shorter than a checkpoint says",
     Kind.CUT_AND_REGROWN: "the chain is not the one that a checkpoint signed",
     Kind.FORGED_UNSEALED: "a row that no trigger wrote has no link: the console did not write it, "
-    "or a release did that knew no chain (then: manage.py audit_adopt)",
+    "or a release did that knew no chain (then: python manage.py audit_adopt)",
     Kind.UNKNOWN_KEY: "a link was signed with a key that is not known here, or not any more "
     "(AUDIT_SIGNING_KEY, AUDIT_OLD_SIGNING_KEYS)",
     Kind.MISSING_TRIGGER: "a trigger that guards the log is not in place "
-    "(manage.py migrate --skip-checks installs it)",
+    "(python manage.py migrate --skip-checks installs it)",
     Kind.FOREIGN_TRIGGER: "a trigger or a rule on the log or the flags is none of this release's: "
     "it can change or swallow what is written (a newer release's, or somebody's)",
     Kind.FLAG_UNACCOUNTED: "a flag's row is not what the log says of it last",

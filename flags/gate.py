@@ -28,7 +28,7 @@ class ClosedGate:
         state = self.state
         if state.environment.db_layer:
             proof = " --as <you> --totp" if policy.needs_elevation(state.declaration.risk) else ""
-            return f'manage.py flag_flip {GATE} on --env {state.env} --reason "…"{proof}'
+            return f'python manage.py flag_flip {GATE} on --env {state.env} --reason "…"{proof}'
         return f"heroku config:set {config_vars.name_of(GATE)}=1 --app <app> >/dev/null 2>&1"
 
 

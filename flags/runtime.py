@@ -2,6 +2,7 @@
 
 import functools
 import os
+import sys
 import threading
 from collections.abc import Callable
 
@@ -162,8 +163,17 @@ def _build_store() -> "Store":
         declared(),
         _row_source(settings.CONSOLE_ENV) if settings.FLAG_CONSOLE_FEATURE_FLAGS_DB else None,
         ttl=settings.FLAGS_TTL_SECONDS,
-        strict=settings.DEBUG,
+        strict=is_strict(),
     )
+
+
+def is_strict() -> bool:
+    """Whether an undeclared key raises: under DEBUG, and in tests, by whatever runner (Django's own
+    turns DEBUG off, and so does pytest-django's)."""
+    from django.conf import settings
+
+    runner = sys.modules.get("django.test.utils")
+    return settings.DEBUG or hasattr(getattr(runner, "_TestState", None), "saved_data")
 
 
 def _row_source(env: str) -> "RowSource":

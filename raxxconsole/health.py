@@ -85,17 +85,22 @@ def _problems() -> dict[str, str]:
 
 
 def _look() -> dict[str, str]:
-    """Problem by name of the thing looked at. It takes no longer than LOOK_SECONDS."""
+    """Problem by name of the thing looked at; told to the log, too, on one line. It takes no longer
+    than LOOK_SECONDS."""
     outage.let_go_of_read_only()
     with answers_within(LOOK_SECONDS):
-        problems = _problems_found()
+        problems, driver_said = _problems_found()
     if "database" in problems:
         # What this connection says of the database may outlast what is so.
         let_go()
+    if problems:
+        told = [f"{name}: {problem}" for name, problem in problems.items()]
+        logger.warning("/readyz: %s", " ".join("; ".join([*told, *driver_said]).split()))
     return problems
 
 
-def _problems_found() -> dict[str, str]:
+def _problems_found() -> tuple[dict[str, str], list[str]]:
+    """Problem by name, and what the driver said of the database, which is for the log alone."""
     looks: dict[str, Callable[[], str]] = {
         "yaml": _yaml_problem,
         "database": _database_problem,
@@ -108,11 +113,10 @@ def _problems_found() -> dict[str, str]:
             problem = look()
         except DBError as error:
             # The next look would wait for the same database.
-            logger.warning("/readyz: %s", str(error).strip())
-            return problems | {"database": _said_of(error)}
+            return problems | {"database": _said_of(error)}, [str(error)]
         if problem:
             problems[name] = problem
-    return problems
+    return problems, []
 
 
 def _said_of(error: DBError) -> str:

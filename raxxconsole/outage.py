@@ -45,7 +45,8 @@ _lock = threading.Lock()
 
 
 def since() -> datetime:
-    """When the database went away, as far as this process has seen."""
+    """When this process first noticed that the database is away. It may have gone before: nobody
+    noticed it until somebody asked."""
     return _known.since or timezone.now()
 
 

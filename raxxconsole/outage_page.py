@@ -21,6 +21,8 @@ from audit.sentences import sentence
 from flags import runtime
 from flags.declarations import DeclarationsError
 from flags.gate import GATE
+from flags.heroku.calls import manage
+from flags.policy import needs_elevation
 from flags.store import Snapshot
 from raxxconsole import outage, outage_pass
 
@@ -32,9 +34,16 @@ _TITLES = {
 _WHY = {
     Failure.AWAY: "the console's database does not answer.",
     Failure.BUSY: "something else in the database holds what the console waits for, such as a "
-    "transaction that somebody left open. Others may still work; try again in some seconds.",
+    "transaction that somebody left open. Others may still work; try again in some seconds. Who "
+    "holds it, and how to end that: section 6.2, Busy, of the runbook, "
+    "docs/ops/runbooks/feature-flags.md.",
     Failure.READ_ONLY: "the console's database is read-only. Pages can be read; nothing can be "
     "changed until it takes changes again.",
+}
+_HEALS = {
+    Failure.AWAY: "the database answers",
+    Failure.BUSY: "nobody holds what it waits for",
+    Failure.READ_ONLY: "the database takes changes again",
 }
 _FLIP = re.compile(r"/console/flags/([^/]+)/flip")
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -48,7 +57,7 @@ def answer(request: HttpRequest, failure: Failure) -> HttpResponse:
         "status": 503,
         "title": _TITLES[failure],
         "message": _message(request, failure, acts),
-        "command": _way_left(request),
+        "command": _way_left(request, failure),
     }
     if request.headers.get("HX-Request"):
         return htmx_message(request, 503, context)
@@ -57,6 +66,7 @@ def answer(request: HttpRequest, failure: Failure) -> HttpResponse:
     context |= {
         "deployment_env": settings.CONSOLE_ENV,
         "failure": failure,
+        "heals": _HEALS[failure],
         "flags_page": reverse("admin:flags_declaredflag_changelist"),
         **_last_known(request),
     }
@@ -74,18 +84,30 @@ def _message(request: HttpRequest, failure: Failure, acts: Acts) -> str:
         return f"Then {why} {done} Look at the current value before you try again."
     what = "Not flipped" if _FLIP.fullmatch(request.path_info) else "Not done"
     # Of the rest, such as who is signed in, nobody would miss the word.
-    return f"{what}: {why} No flag, promotion or operator was changed."
+    said = f"{what}: {why} No flag, promotion or operator was changed."
+    if request.path_info == reverse("admin:logout"):
+        return f"{said} You are still signed in on this browser: log out again later."
+    return said
 
 
-def _way_left(request: HttpRequest) -> str:
-    """The command that needs no console, for the flip that was asked for, if it was one."""
+def _way_left(request: HttpRequest, failure: Failure) -> str:
+    """The command for the flip that was asked for, if it was one: of an environment, too, nothing
+    is guessed that operators would paste.
+
+    Where the database answers, and somebody holds what is asked for, it is the flip itself, for
+    later; else the one that needs no database.
+    """
     asked = _FLIP.fullmatch(request.path_info)
-    key, to, env = "KEY", "on|off", settings.CONSOLE_ENV
+    key, to, env = "<key>", "<on|off>", "<env>"
     if asked and request.method == "POST":
         key = asked[1] if _is_declared(asked[1]) else key
         to = request.POST["to"] if request.POST.get("to") in ("on", "off") else to
         env = request.POST["env"] if request.POST.get("env") in settings.ENVIRONMENTS else env
-    return f"manage.py heroku_commands {key} {to} --env {env}"
+    if failure is not Failure.BUSY:
+        return manage("heroku_commands", key, to, "--env", env)
+    is_high = _is_declared(key) and needs_elevation(runtime.declared()[key].risk)
+    proof = ("--as", "<name>", "--totp") if is_high else ()
+    return manage("flag_flip", key, to, "--env", env, "--reason", "<why>", *proof)
 
 
 def _is_declared(key: str) -> bool:

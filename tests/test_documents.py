@@ -1,5 +1,6 @@
 """Documents lead where they say, and name what is there."""
 
+import ast
 import re
 from io import StringIO
 from pathlib import Path
@@ -15,6 +16,10 @@ PAGES = sorted(
 DEPRECATION = BASE_DIR / "docs/ops/feature-flags-heroku-deprecation.md"
 _LINK = re.compile(r"\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 _COMMAND = re.compile(r"manage\.py ([a-z_]+)")
+# To be pasted: a line of a document, and whatever a page or a message says. Between backquotes, in
+# prose, a command has its short name.
+_LINE = re.compile(r"^ *manage\.py ", re.MULTILINE)
+_TYPED = re.compile(r"(?<![`\w])(?<!python )manage\.py [a-z…]")
 _OURS = ("audit", "accounts", "flags", "promotions", "raxxconsole")
 _AS_OF = re.compile(r"As of \d{4}-\d\d-\d\d \d\d:\d\d UTC\.")
 
@@ -44,6 +49,32 @@ def test_every_command_that_a_page_names_is_there():
     named = {name for page in PAGES for name in _COMMAND.findall(page.read_text())}
     assert "flag_flip" in named
     assert named <= set(get_commands())
+
+
+def test_what_is_there_to_be_pasted_into_a_shell_is_a_command_there():
+    assert [page for page in PAGES if _LINE.search(page.read_text())] == []
+    assert [
+        page for page in BASE_DIR.glob("templates/**/*.html") if _TYPED.search(page.read_text())
+    ] == []
+    assert [
+        (module, text)
+        for room in _OURS
+        for module in BASE_DIR.glob(f"{room}/**/*.py")
+        for text in messages(module)
+        if _TYPED.search(text)
+    ] == []
+
+
+def messages(module: Path) -> list[str]:
+    """The texts of a module, its docstrings left out."""
+    tree = ast.parse(module.read_text())
+    docstrings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if node not in docstrings
+    ]
 
 
 def test_every_command_of_ours_is_named_by_a_page():

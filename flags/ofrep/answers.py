@@ -14,7 +14,8 @@ from flags.layers import Resolution, word
 
 
 class FlagsUnknown(Exception):
-    """The rows were not read since the process began: a client knows no less by itself."""
+    """The rows were not read since the process began: a client knows no less by itself. The text
+    says so in a sentence for whoever asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def answers() -> Answers:
         known = store.snapshot()
         last = _as_written(known.values, declared)
     if known.db_layer and known.age is None:
-        raise FlagsUnknown
+        raise FlagsUnknown("The flags were not read from the database since this process began.")
     return Answers(last, known.age if known.db_layer else None)
 
 

@@ -36,6 +36,16 @@ RETRY_SECONDS = 3.0
 NOTE_SECONDS = 60.0
 """How often the use of a token is noted, by each process."""
 
+_NEVER_READ = "The service tokens were not read from the database since this process began."
+_READ_LONG_AGO = (
+    f"The service tokens were last read from the database more than {GOOD_SECONDS / 60:.0f} "
+    "minutes ago, too long ago to go by."
+)
+_NOT_AMONG_THOSE_READ = (
+    "This token is not among the live ones that this process knows, and the database, which may "
+    "have it by now, cannot be asked at the moment."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
@@ -49,7 +59,9 @@ class Live:
 
 
 class TokensUnknown(Exception):
-    """Nothing was read of the table since the process began, or not for GOOD_SECONDS."""
+    """Whether a token is live cannot be known here: the text, a sentence for whoever asks, says
+    why. Nothing was read of the table since the process began, or not for GOOD_SECONDS, or not
+    this token, and the table cannot be looked at."""
 
 
 def read_table() -> Mapping[str, Live]:
@@ -118,11 +130,12 @@ class LiveTokens:
             if now - self._read_at > UNKNOWN_SECONDS:
                 self._look(now, waits=True)
                 found = self._known(secret_hash)
+        if self._read_at == -math.inf:
+            raise TokensUnknown(_NEVER_READ)
         if now - self._read_at > GOOD_SECONDS:
-            raise TokensUnknown
+            raise TokensUnknown(_READ_LONG_AGO)
         if found is None and self._failed_at > self._read_at:
-            # It may have been made since.
-            raise TokensUnknown
+            raise TokensUnknown(_NOT_AMONG_THOSE_READ)
         return found
 
     def note_use(self, token: Live) -> None:

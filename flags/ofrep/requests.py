@@ -57,7 +57,7 @@ def authenticate(request: HttpRequest) -> Live:
     try:
         token = process.live_tokens.find(digest(secret)) if secret else None
     except TokensUnknown as error:
-        raise unknown("service tokens") from error
+        raise unknown(str(error)) from error
     if token is None:
         _refuse(request, is_missing=not secret)
     wait = process.uses.wait(token.pk, settings.OFREP_REQUESTS_PER_MINUTE)
@@ -88,13 +88,13 @@ def check_body(request: HttpRequest) -> None:
         _check_context(_parsed(body))
 
 
-def unknown(what: str) -> Refused:
-    """503: nobody can know `what` here, and the client is to keep what it knows."""
+def unknown(why: str) -> Refused:
+    """503: tokens or flags cannot be known here, `why` is a sentence, and the client is to keep
+    what it knows."""
     return Refused(
         503,
         Code.GENERAL,
-        f"The {what} were not read from the database since this process began. "
-        "Go on with the values that you know.",
+        f"{why} Go on with the values that you know.",
         Retry_After=str(UNKNOWN_RETRY_SECONDS),
     )
 

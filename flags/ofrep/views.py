@@ -77,7 +77,7 @@ def _answers() -> Answers:
     try:
         return answers()
     except FlagsUnknown as error:
-        raise unknown("flags") from error
+        raise unknown(str(error)) from error
     except DeclarationsError as error:
         logger.error("the flags file is no good: %s", error)
         raise Refused(500, Code.GENERAL, "The console's flags file cannot be read.") from error

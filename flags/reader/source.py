@@ -6,6 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 from flags.client.address import Address, parse
 from flags.client.source import ConsoleSource
 from flags.declarations import Declarations
+from flags.runtime import is_strict
 from flags.store import Store
 
 # What the runbook promises (section 1).
@@ -40,4 +41,4 @@ def store_of(declared: Declarations) -> Store:
     """A store of these flags that asks the console. Raises ImproperlyConfigured."""
     env = str(getattr(settings, "CONSOLE_ENV", "this service"))
     source = ConsoleSource(address(), declared)
-    return Store(env, declared, source, ttl=ttl(), strict=settings.DEBUG)
+    return Store(env, declared, source, ttl=ttl(), strict=is_strict())

@@ -77,8 +77,8 @@ def test_every_flag_page_is_404_with_the_layer_that_closed_it(close, layer, meth
 def test_the_command_that_the_page_prints_opens_it_again(close, layer):
     close(layer)
     client = client_as("ops")
-    program, *command = command_on(client.get(FLAGS))
-    assert program == "manage.py"
+    python, program, *command = command_on(client.get(FLAGS))
+    assert (python, program) == ("python", "manage.py")
     call_command(*command)
     assert client.get(FLAGS).status_code == 200
 

@@ -143,5 +143,5 @@ def test_commands_that_must_write_or_read_say_that_the_database_fails(
     for command in (("sync_flags",), ("deprecation_table",)):
         done = run(empty_database, *command, **production())
         assert done.returncode == 1
-        assert "On a new database run manage.py migrate first" in done.stderr
+        assert "On a new database run python manage.py migrate first" in done.stderr
         assert "Traceback" not in done.stderr

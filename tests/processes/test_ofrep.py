@@ -152,11 +152,15 @@ def test_while_the_database_is_away_last_known_flags_are_answered_and_a_fresh_pr
                 assert ask_all(base, "wrong").status_code in (401, 503)
                 time.sleep(0.05)
             assert int(answer.headers["X-Flags-Age"]) >= 2
+            wrong = ask_all(base, "wrong")
+            assert wrong.status_code == 503
+            assert "This token is not among the live ones" in wrong.json()["errorDetails"]
             with in_time():
                 assert slowest < 3
         with web_server(workers=1, **console) as base:
             answer = ask_all(base, secret)
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
             assert answer.json()["errorCode"] == "GENERAL"
+            assert "not read from the database since" in answer.json()["errorDetails"]
             database.end()
             seconds_until(200, base, secret, within=20)

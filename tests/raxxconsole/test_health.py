@@ -78,6 +78,57 @@ def test_anyone_else_is_told_that_something_is_wrong_and_no_more(
     assert (response.status_code, response.json()) == (503, {"status": "unavailable"})
 
 
+def told(caplog) -> list[str]:
+    lines = [each for each in caplog.records if each.name == "raxxconsole.health"]
+    assert {each.levelname for each in lines} <= {"WARNING"}
+    return [each.getMessage() for each in lines]
+
+
+@BREAKAGES
+def test_the_log_has_the_cause_on_one_line_for_each_look_and_not_for_each_request(
+    declared, settings, monkeypatch, caplog, breakage, name, cause
+):
+    breakage(settings, monkeypatch)
+    for _ in range(3):
+        assert Client().get("/readyz").status_code == 503
+    [line] = told(caplog)
+    assert line.startswith(f"/readyz: {name}: ")
+    assert cause in line
+    monkeypatch.setattr(health, "_last", None)
+    Client().get("/readyz")
+    assert len(told(caplog)) == 2
+
+
+def test_the_log_has_all_causes_of_a_look_and_nothing_where_all_is_well(
+    declared, settings, monkeypatch, caplog
+):
+    Client().get("/readyz")
+    assert told(caplog) == []
+    for breakage in (bad_yaml, trigger_off, unapplied_migration):
+        breakage(settings, monkeypatch)
+    monkeypatch.setattr(health, "_last", None)
+    Client().get("/readyz")
+    [line] = told(caplog)
+    for cause in ("no-such-file", "console_audit_log_no_update", "flags.0004_service_tokens"):
+        assert cause in line
+
+
+def test_the_log_has_the_drivers_words_on_one_line_and_no_password(db, monkeypatch, caplog):
+    """The driver is asked for real: nobody listens there."""
+    away, driver_said = connection.copy(), "unable to open"
+    away.settings_dict["NAME"] = "/no-such-folder/db.sqlite3"
+    if connection.vendor == "postgresql":
+        away.settings_dict |= {"PASSWORD": "hunter2", "HOST": "127.0.0.1", "PORT": "1"}
+        driver_said = "Connection refused"
+    monkeypatch.setattr(health, "connection", away)
+    assert Client().get("/readyz").status_code == 503
+    [line] = told(caplog)
+    assert line.startswith("/readyz: database: the database does not answer; ")
+    assert driver_said in line
+    assert "\n" not in line
+    assert "hunter2" not in line
+
+
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
 @pytest.mark.parametrize("who", ["anonymous", "superadmin"])
 def test_readyz_is_503_while_the_database_is_away_and_tells_nobody_the_address(

@@ -29,9 +29,9 @@ def test_who_was_signed_out_in_the_middle_of_a_flip_reads_so_on_the_login_page(
 @pytest.mark.parametrize(
     ("risk", "source", "command"),
     [
-        ("medium", "db", "manage.py flag_flip"),
-        ("high", "db", "manage.py flag_flip"),
-        ("high", "env", "manage.py flag_flip"),
+        ("medium", "db", "python manage.py flag_flip"),
+        ("high", "db", "python manage.py flag_flip"),
+        ("high", "env", "python manage.py flag_flip"),
     ],
 )
 def test_the_command_that_opens_the_pages_again_is_one_that_can(
@@ -71,5 +71,5 @@ def test_a_command_without_its_database_says_what_to_do(declared, monkeypatch, c
 
     with monkeypatch.context() as patch:
         patch.setattr(connection, "cursor", away)
-        with pytest.raises(CommandError, match=r"no such table.*run manage\.py migrate"):
+        with pytest.raises(CommandError, match=r"no such table.*run python manage\.py migrate"):
             call_command(command)

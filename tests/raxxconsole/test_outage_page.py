@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
@@ -16,9 +17,9 @@ from flags import runtime
 from flags.layers import Resolution, Source
 from flags.store import Snapshot
 from flags.testing import inline_store
-from raxxconsole import outage_page, outage_pass
+from raxxconsole import outage, outage_page, outage_pass
 from tests.flags.test_contract_database_away import is_503
-from tests.pages import FLAGS, HTMX, LOW, flip_url, text_of
+from tests.pages import FLAGS, HIGH, HTMX, LOW, flip_url, text_of
 from tests.raxxconsole.test_csp import Forbidden
 
 AWAY, BUSY, READ_ONLY = Failure.AWAY, Failure.BUSY, Failure.READ_ONLY
@@ -164,28 +165,69 @@ def test_the_environment_of_the_console_is_in_sight(page, settings, env):
 
 
 @pytest.mark.parametrize(
-    ("failure", "says"),
-    [(AWAY, "does not answer"), (BUSY, "left open"), (READ_ONLY, "is read-only")],
+    ("failure", "says", "heals"),
+    [
+        (AWAY, "does not answer", "once the database answers."),
+        (BUSY, "left open", "once nobody holds what it waits for."),
+        (READ_ONLY, "is read-only", "once the database takes changes again."),
+    ],
 )
-def test_what_is_wrong_is_said_and_what_works_meanwhile(page, failure, says):
+def test_what_is_wrong_is_said_and_what_works_meanwhile(page, failure, says, heals):
     words = text_of(page(failure=failure))
     assert says in words
-    assert ("no answer since" in words) is (failure is AWAY)
+    assert f"The console heals by itself {heals}" in words
     assert "is_on() keeps the last known values" in words
-    assert "manage.py flag_status" in words
-    assert "manage.py heroku_commands KEY on|off --env staging" in words
+    assert "python manage.py flag_status" in words
+
+
+def test_the_time_is_told_as_that_of_noticing_and_not_as_that_of_the_last_answer(page, monkeypatch):
+    noticed = datetime(2026, 1, 5, 0, 16, 47, tzinfo=UTC)
+    monkeypatch.setattr(outage._known, "since", noticed)
+    words = text_of(page())
+    assert "First noticed at 00:16:47 UTC by the web process that drew this page" in words
+    assert "the database may have gone before that" in words
+    for failure in (BUSY, READ_ONLY):
+        assert "noticed" not in text_of(page(failure=failure))
+
+
+@pytest.mark.parametrize("env", ["staging", "prod"])
+@pytest.mark.parametrize("form", [None, {"env": "prod", "next": FLAGS}], ids=["get", "post"])
+def test_a_page_that_does_not_know_the_active_environment_names_none_in_its_command(
+    page, settings, env, form
+):
+    settings.CONSOLE_ENV = env
+    words = unescape(text_of(page("/console/env" if form else FLAGS, form=form)))
+    assert 'python manage.py heroku_commands "<key>" "<on|off>" --env "<env>" prints' in words
+    assert "--env prod" not in words
+    assert "--env staging" not in words
 
 
 @pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "plain"])
-@pytest.mark.parametrize("failure", [AWAY, BUSY, READ_ONLY])
+@pytest.mark.parametrize("failure", [AWAY, READ_ONLY])
 def test_a_flip_that_was_not_made_says_so_and_names_the_way_left(page, failure, headers):
     response = page(flip_url(), failure, form=FORM, headers=headers)
     words = text_of(response)
     assert "Not flipped: " in words
     assert NOTHING in words
-    assert f"manage.py heroku_commands {LOW} off --env prod" in words
+    assert f"python manage.py heroku_commands {LOW} off --env prod" in words
     if failure is AWAY:
         is_503(response, headers)
+
+
+@pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "plain"])
+@pytest.mark.parametrize(("key", "proof"), [(LOW, ""), (HIGH, ' --as "<name>" --totp')])
+def test_behind_a_lock_a_flip_waits_for_it_and_the_runbook_says_who_holds_it(
+    page, settings, key, proof, headers
+):
+    words = unescape(text_of(page(flip_url(key), BUSY, form=FORM, headers=headers)))
+    assert "Not flipped: " in words
+    assert NOTHING in words
+    assert "section 6.2, Busy, of the runbook, docs/ops/runbooks/feature-flags.md" in words
+    runbook = (settings.BASE_DIR / "docs/ops/runbooks/feature-flags.md").read_text()
+    assert "**Busy**" in runbook.partition("\n### 6.2 ")[2].partition("\n### 6.3 ")[0]
+    assert f'python manage.py flag_flip {key} off --env prod --reason "<why>"{proof}' in words
+    assert "without the database" not in words
+    assert "heroku_commands" not in words
 
 
 def test_another_act_was_not_done(page):
@@ -194,10 +236,21 @@ def test_another_act_was_not_done(page):
     )
 
 
+@pytest.mark.parametrize("failure", [AWAY, BUSY, READ_ONLY])
+def test_whoever_could_not_log_out_is_told_that_they_are_still_signed_in(page, failure):
+    still = "You are still signed in on this browser"
+    words = text_of(page("/console/logout", failure, form={}))
+    assert "Not done: " in words
+    assert still in words
+    assert still not in text_of(page("/console/env", failure, form={"env": "prod"}))
+    signed_out = Acts(done=[entry()])
+    assert still not in text_of(page("/console/logout", failure, form={}, acts=signed_out))
+
+
 def test_what_was_typed_is_not_made_a_command_of(page):
     form = {"to": "on; rm -rf", "env": HOSTILE}
     words = text_of(page(f"{FLAGS}/no_such_flag/flip", form=form))
-    assert "manage.py heroku_commands KEY on|off --env staging" in words
+    assert '"<key>" "<on|off>" --env "<env>"' in unescape(words)
     assert "rm -rf" not in words
 
 

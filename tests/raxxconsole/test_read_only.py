@@ -95,13 +95,14 @@ def test_a_sign_in_is_a_503_that_says_so(read_only):
     assert "Not done: the console's database is read-only" in text_of(response)
 
 
-def test_readyz_names_the_cause(read_only):
+def test_readyz_names_the_cause_and_so_does_the_log(read_only, caplog):
     client = client_as("ops")
     client.get(FLAGS)
     read_only()
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["problems"] == {"database": "the database is read-only"}
+    assert "/readyz: database: the database is read-only" in caplog.messages
 
 
 def test_a_session_that_cannot_be_saved_is_a_503(monkeypatch):

@@ -32,7 +32,7 @@ class Command(BaseCommand):
             raise CommandError("\n".join(error.messages)) from error
         except Group.DoesNotExist as error:
             raise CommandError(
-                f"The role {role} is not there: run manage.py sync_roles."
+                f"The role {role} is not there: run python manage.py sync_roles."
             ) from error
         self.stdout.write(f"{name} can sign in as {role}.")
         if device:

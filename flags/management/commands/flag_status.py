@@ -123,7 +123,7 @@ class Command(BaseCommand):
             self._write_table(states, is_known=failure is None)
         else:
             self.stdout.write(
-                "No flag is declared here: run manage.py sync_flags in that environment."
+                "No flag is declared here: run python manage.py sync_flags in that environment."
             )
         if is_all and where.is_own:
             for name in config_vars.strays(runtime.declared()):

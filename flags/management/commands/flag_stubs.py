@@ -40,7 +40,7 @@ class Command(BaseCommand):
         if not check:
             self.stdout.write(f"{len(keys)} keys: {', '.join(map(str, written))}")
         elif stale:
-            again = f"manage.py flag_stubs --output {output}"
+            again = f"python manage.py flag_stubs --output {output}"
             raise CommandError(f"Out of date in {output}: {', '.join(stale)}. Run {again}")
         else:
             self.stdout.write(f"{len(keys)} keys: the stubs in {output} are up to date.")

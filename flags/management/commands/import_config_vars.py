@@ -103,7 +103,10 @@ def _env_of(app: str, asked: str | None) -> str:
 def _read() -> dict[str, str]:
     """The `FLAG_*` variables of standard input. Raises CommandError; repeats nothing of it."""
     if sys.stdin is None or sys.stdin.isatty():
-        raise CommandError("Pipe it in: heroku config --json --app APP | manage.py …")
+        raise CommandError(
+            "Pipe it in: heroku config --json --app APP | "
+            "python manage.py import_config_vars --app APP"
+        )
     try:
         text = sys.stdin.read(MOST + 1)
         if len(text) > MOST:

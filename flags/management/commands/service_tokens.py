@@ -28,7 +28,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps([as_json(token) for token in tokens], indent=2))
             return
         if not tokens:
-            self.stdout.write("There is none yet: manage.py create_service_token makes one.")
+            self.stdout.write("There is none yet: python manage.py create_service_token makes one.")
             return
         lines = [HEADER, *map(_cells, tokens)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -105,6 +105,7 @@ def test_before_the_rows_were_ever_read_it_is_503_and_no_value(db):
             answer = ask(secret, key)
             assert (answer.status_code, answer["Retry-After"]) == (503, "2")
             assert answer.json().get("key") == key
+            assert "The flags were not read from the database" in answer.json()["errorDetails"]
         away.error = None
         store.invalidate()
         assert ask(secret, LOW).json()["metadata"]["source"] == "yaml"

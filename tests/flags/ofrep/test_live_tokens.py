@@ -85,7 +85,7 @@ def test_while_the_database_is_away_what_is_known_is_good_for_ten_minutes(table)
         assert known.find("hash") == TOKEN
     assert table.looks < GOOD_SECONDS / 2, "a silent database costs each look a wait"
     table.now += 20
-    with pytest.raises(TokensUnknown):
+    with pytest.raises(TokensUnknown, match="last read from the database more than 10 minutes ago"):
         known.find("hash")
     table.is_away = False
     table.now += 4
@@ -98,7 +98,7 @@ def test_while_the_database_is_away_nobody_says_that_a_token_is_unknown(table):
     table.is_away = True
     table.now += 5
     assert known.find("hash") == TOKEN
-    with pytest.raises(TokensUnknown):
+    with pytest.raises(TokensUnknown, match="not among the live ones that this process knows"):
         known.find("new")
 
 
@@ -108,7 +108,7 @@ def test_a_token_that_is_revoked_here_is_unknown_at_once_whatever_the_database_d
     table.is_away = True
     known.drop("hash")
     known.look_again()
-    with pytest.raises(TokensUnknown):
+    with pytest.raises(TokensUnknown, match="not among the live ones that this process knows"):
         known.find("hash")
     table.is_away = False
     table.tokens.clear()
@@ -154,7 +154,7 @@ def test_a_process_that_nobody_asks_looks_again_with_its_flags(table):
 
 def test_nothing_is_known_before_the_first_look(table):
     table.is_away = True
-    with pytest.raises(TokensUnknown):
+    with pytest.raises(TokensUnknown, match="not read from the database since this process began"):
         table.known().find("hash")
 
 

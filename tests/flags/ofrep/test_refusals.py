@@ -7,6 +7,7 @@ from django.test import Client, override_settings
 from flags.models import ServiceToken
 from flags.ofrep import process, views
 from flags.ofrep.limits import REFUSALS_PER_MINUTE, Buckets
+from flags.ofrep.live import GOOD_SECONDS
 from flags.ofrep.requests import MAX_BODY_BYTES
 from tests.flags.ofrep.asking import ALL, ask, assert_is_an_answer, new_token
 from tests.pages import LOW
@@ -154,6 +155,8 @@ def test_while_tokens_cannot_be_known_it_is_503(secret, monkeypatch):
     for key in (None, LOW):
         answer = ask(secret, key)
         assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+        assert answer.json()["errorCode"] == "GENERAL"
+        assert "not read from the database since this process began" in details_of(answer)
 
 
 def test_once_they_are_known_an_outage_is_none_of_a_services_business(secret, monkeypatch):
@@ -165,7 +168,19 @@ def test_once_they_are_known_an_outage_is_none_of_a_services_business(secret, mo
     monkeypatch.setattr(process.live_tokens, "_read", away)
     monkeypatch.setattr(process.live_tokens, "_read_at", process.live_tokens._read_at - 300)
     assert ask(secret).status_code == 200
-    assert ask("wrong").status_code == 503
+    answer = ask("wrong")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+    assert answer.json()["errorCode"] == "GENERAL"
+    assert "This token is not among the live ones" in details_of(answer)
+    assert "since this process began" not in details_of(answer), "they had been read"
+    read_long_ago = process.live_tokens._read_at - GOOD_SECONDS
+    monkeypatch.setattr(process.live_tokens, "_read_at", read_long_ago)
+    for each in (secret, "wrong"):
+        assert "more than 10 minutes ago" in details_of(ask(each))
+
+
+def details_of(answer) -> str:
+    return answer.json()["errorDetails"]
 
 
 @BOTH
