@@ -90,7 +90,8 @@ def _env_and_yaml(where: Environment) -> Case:
 
 
 class FlagChangeList(ChangeList):
-    """Adds `rows`, what the page's rows show, to a page of results."""
+    """Adds to a page of results `rows`, what its rows show, and `is_of_orphans`, whether rows
+    without a declaration, which are no results, were asked for instead."""
 
     def get_results(self, request: ConsoleRequest) -> None:  # type: ignore[override]
         super().get_results(request)
@@ -100,6 +101,10 @@ class FlagChangeList(ChangeList):
         self.clean_up = next(
             (each.found for each in self.filter_specs if isinstance(each, CleanUpFilter)), []
         )
+        self.is_of_orphans = self.params.get(CleanUpFilter.parameter_name) == Reason.UNDECLARED
+        if self.is_of_orphans:
+            # Of none it would say that it found none.
+            self.full_result_count = self.result_count
         advice = {entry.flag: entry for entry in self.clean_up if entry.flag}
         self.rows = [replace(row, advice=advice.get(row.state.key)) for row in self.rows]
 

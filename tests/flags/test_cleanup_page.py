@@ -63,6 +63,23 @@ def test_any_number_of_days_may_be_asked_for_as_of_the_command(tidy):
     assert list(rows_of(client.get(f"{FLAGS}?cleanup=41"))) == []
 
 
+@pytest.mark.parametrize("env", ["staging", "prod"])
+def test_rows_without_a_declaration_stand_where_flags_would_and_nothing_says_none(tidy, env):
+    client = client_as("ops")
+    in_environment(client, env)
+    page = client.get(f"{FLAGS}?cleanup=undeclared")
+    html, text = page.content.decode(), text_of(page)
+    assert not any(words in text for words in ("No flag matches", "0 results", "0 declared flags"))
+    if env == "staging":
+        # Before the filters, which come first on a phone where it stands behind the list.
+        assert html.index('id="orphans"') < html.index('id="changelist-filter"')
+        assert html.count('id="orphans"') == 1
+    else:
+        assert "Prod has no row without a declaration." in text
+    plain = client.get(FLAGS).content.decode()
+    assert plain.count('id="orphans"') == int(env == "staging")
+
+
 @pytest.mark.parametrize("nonsense", ["banana", "0", "-5", "1.5", "99999", "\u0663", "9" * 40])
 def test_a_filter_that_is_none_shows_all_and_says_so(tidy, nonsense):
     page = client_as("ops").get(FLAGS, {"cleanup": nonsense}, follow=True)
