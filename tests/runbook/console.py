@@ -82,7 +82,7 @@ class Console(Deployments):
         if "--run" in argv:
             return self._at_a_terminal(line)
         if is_plain and not self.database_is_down:
-            return self._manage(argv[2:])
+            return self.run_here(*argv[2:])
         done = subprocess.run(
             ["/bin/sh", "-c", line],
             input=self.answers,
@@ -93,7 +93,8 @@ class Console(Deployments):
         )
         return Happened(done.returncode, done.stdout, done.stderr)
 
-    def _manage(self, argv: list[str]) -> Happened:
+    def run_here(self, *argv: str) -> Happened:
+        """What a command of manage.py prints and ends with, in this process."""
         out, err, status = io.StringIO(), io.StringIO(), 0
         typed = mock.patch.object(sys, "stdin", io.StringIO(self.answers))
         given = mock.patch.dict(os.environ, OPERATOR_PASSWORD=PASSWORD)
@@ -105,6 +106,8 @@ class Console(Deployments):
             except CommandError as error:
                 status = error.returncode
                 err.write(f"CommandError: {error}")
+            except SystemExit as error:
+                status = int(error.code or 0)
             finally:
                 logging.getLogger().removeHandler(logs)
         return Happened(status, out.getvalue(), err.getvalue())

@@ -64,23 +64,39 @@ def commands(page: str, text: str) -> list[Command]:
     ]
 
 
+def prose(text: str) -> dict[str, str]:
+    """What a page says between its blocks, by section."""
+    found: dict[str, str] = {}
+    for section, language, part in _parts(text):
+        if language is None:
+            found[section] = found.get(section, "") + part
+    return found
+
+
 def _blocks(text: str) -> Iterator[tuple[str, str, str]]:
-    section, language, block = "", None, ""
+    for section, language, part in _parts(text):
+        if language is not None:
+            yield section, language, part
+
+
+def _parts(text: str) -> Iterator[tuple[str, str | None, str]]:
+    """Section, language and text of each block and of what stands between two; that has None."""
+    section, language, part = "", None, ""
     for line in text.splitlines():
+        heading = _HEADING.fullmatch(line) if language is None else None
         if line.lstrip().startswith("```"):
-            if language is None:
-                language, block = line.strip().removeprefix("```"), ""
-                if language not in LANGUAGES:
-                    raise BadDocument(f"{section}: a block in {language or 'no language'}")
-            else:
-                yield section, language, block
-                language = None
-        elif language is not None:
-            block += f"{line}\n"
-        elif heading := _HEADING.fullmatch(line):
-            section = heading[1] or heading[2]
+            yield section, language, part
+            language, part = (line.strip().removeprefix("```") if language is None else None), ""
+            if language is not None and language not in LANGUAGES:
+                raise BadDocument(f"{section}: a block in {language or 'no language'}")
+        elif heading:
+            yield section, None, part
+            section, part = heading[1] or heading[2], ""
+        else:
+            part += f"{line}\n"
     if language is not None:
         raise BadDocument(f"{section}: a block that does not end")
+    yield section, None, part
 
 
 def _lines(block: str) -> list[str]:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tests.runbook import claims
 from tests.runbook.console import Console, Happened
 from tests.runbook.document import Command
 
@@ -91,6 +92,8 @@ def run(place: Place, plan: list[tuple[Command, Expected]], directory: Path) -> 
                 it = console.run(command)
                 assert it.status == expected.status, f"{it.out}\n{it.err}"
                 expected.check(console, it)
+                for claim in claims.of(command):
+                    claims.prove(claim, console, it)
             except Exception as error:  # whatever a broken command leads to
                 raise Failed(at, command, f"{type(error).__name__}: {error}") from error
 

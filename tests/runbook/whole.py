@@ -1,6 +1,8 @@
 """The runbooks' commands, and each section's plan."""
 
 from tests.runbook import (
+    claimed,
+    claimed_of_pages,
     document,
     heroku_page,
     section_6,
@@ -19,6 +21,8 @@ TABLES = (
     section_7_clean_up,
     sections_7_to_9,
     heroku_page,
+    claimed,
+    claimed_of_pages,
 )
 COMMANDS = [
     each for page in document.PAGES for each in document.commands(page, document.read(page))
