@@ -115,10 +115,16 @@ def row_stays(seen: Seen, state: FlagState) -> Iterator[str]:
             f"Its row in {state.env} is needed: without it a config var would decide otherwise "
             "(deprecation_table shows which)."
         )
-    for line in _lines_of(seen, state.key):
-        # Of its own environment the list itself says so.
-        if line.stage is Stage.READY and line.var.env != state.env:
-            yield (
-                f"Its row in {state.env} is needed: without it {line.var} would not be ready to be "
-                f"removed. Unset that first, as {_TABLE}, says."
-            )
+    else:
+        for line in _lines_of(seen, state.key):
+            # Of one that is ready in its own environment the list itself says so.
+            if line.stage is Stage.READY and line.var.env != state.env:
+                yield (
+                    f"Its row in {state.env} is needed: without it {line.var} would not be ready "
+                    f"to be removed. Unset that first, as {_TABLE}, says."
+                )
+            elif line.stage is Stage.ACTIVE:
+                yield (
+                    f"Its row in {state.env} is needed: {line.var} is active by {_TABLE}, and is "
+                    f"ready only with a row in both environments: {missing(line)}."
+                )

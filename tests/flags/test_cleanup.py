@@ -412,13 +412,17 @@ def test_a_release_of_both_consoles_is_all_that_it_takes():
     assert clean_up("prod", 0, datetime.now(UTC) + SECOND)
 
 
-def test_a_config_var_of_an_app_that_reads_no_rows_stays():
-    """There it decides, and the deprecation table calls it active."""
-    pin(KEY, "prod", False, now=START)
+@pytest.mark.parametrize("env", ENVS)
+def test_a_config_var_of_an_app_that_reads_no_rows_keeps_the_rows_that_it_is_to_have(env):
+    """There it decides. The deprecation table calls it active, and asks for rows in both."""
+    pinned(value=False)
     take({KEY: False}, app=API["prod"], switch=None, now=START)
-    entry = the(Reason.DEFAULT, env="prod", now=START)
-    assert not any("config:unset" in command for command in entry.commands)
-    assert entry.why.endswith("it stays off")
+    assert reasons(env=env, now=START) == []
+    [why] = [each for each in why_not(KEY, env, DAYS, START) if "active" in each]
+    assert "FLAG_CONSOLE_BILLING of raxx-api-prod in prod is active by the deprecation" in why
+    assert "raxx-api-prod does not read database rows" in why
+    take({}, app=API["prod"], switch=None, now=START)
+    assert reasons(env=env, now=START) == ["default"]
 
 
 def test_a_contrary_config_var_keeps_the_row_however_long_ago_it_was_told_of():
