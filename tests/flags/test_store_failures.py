@@ -41,6 +41,8 @@ def test_a_source_that_fails_later_leaves_the_last_known_values_until_it_is_back
     source.rows, source.failure = {KEYS[1]: True}, None
     assert eventually(lambda: store.is_on(KEYS[1]) and not store.is_on(KEY))
     assert source.closes >= 3
+    # It is said after the values are there to be read.
+    assert eventually(lambda: len(caplog.records) > 1)
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
     assert "away" in caplog.records[0].getMessage()
 
