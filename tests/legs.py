@@ -33,7 +33,6 @@ SOAK = (
     "tests/processes/test_push.py",
     "tests/processes/test_ofrep_throughput.py",
     "--timeout=1500",
-    "--reruns=0",
     "-rP",
     "--durations=0",
 )

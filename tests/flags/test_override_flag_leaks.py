@@ -222,6 +222,7 @@ def test_under_xdist_and_in_asynchronous_tests_and_fixtures(tmp_path):
     command += ["-o", "asyncio_mode=auto", "-c", str(ROOT / "pyproject.toml"), str(tmp_path)]
     # No others: each would cost three processes its import.
     plugins = ("xdist.plugin", "pytest_asyncio.plugin", "pytest_django.plugin", "pytest_timeout")
+    plugins += ("pytest_rerunfailures",)
     command += [word for name in plugins for word in ("-p", name)]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=170)

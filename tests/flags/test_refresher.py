@@ -104,8 +104,8 @@ def test_a_crowd_of_hints_makes_few_loads_and_the_last_one_counts(open_store, hi
         hinting.mouth.send(b"!")
         time.sleep(0.001)
     assert eventually(lambda: store.is_on(KEY))
-    with in_time():
-        assert hinting.loads <= 3 + (time.monotonic() - began) / CALM_SECONDS
+    # A machine that takes long only allows more of them.
+    assert hinting.loads <= 3 + (time.monotonic() - began) / CALM_SECONDS
 
 
 def test_a_hint_that_came_with_the_rows_is_followed_though_nothing_is_left_to_read(
@@ -235,12 +235,15 @@ def test_a_database_that_hangs_again_holds_a_request_up_for_two_seconds_once(ope
     let_it_hang(store, source)
     new.gate.clear()
     refresher.LOAD_SECONDS = refresher.GRACE_SECONDS = 5.0
-    with in_time():
-        assert 1.5 < seconds_of(store.ensure_fresh) < 5
-        assert seconds_of(lambda: [store.ensure_fresh() for _ in range(100)]) < 1.5
+    first = seconds_of(store.ensure_fresh)
+    later = seconds_of(lambda: [store.ensure_fresh() for _ in range(100)])
+    assert first > 1.5
     assert store.is_on(KEY)
     source.gate.set()
     new.gate.set()
+    with in_time():
+        assert first < 5
+        assert later < 1.5
 
 
 def test_while_it_does_its_work_a_request_waits_for_nothing_and_before_a_read_nothing_starts(

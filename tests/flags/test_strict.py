@@ -16,7 +16,7 @@ def test_in_tests_it_raises_without_any_fixture_of_ours(db, settings):
         with pytest.raises(UndeclaredFlag):
             flags.is_on("no_such_flag")
     finally:
-        runtime.store().close()
+        runtime.store().stop()
         runtime.replace_store(before)
 
 

@@ -15,6 +15,8 @@ from typing import IO, Any, TextIO
 import flags
 from tests.processes.server import program
 
+# Half as long again as the longest that is promised of any change.
+PATIENCE = 45.0
 _SOURCE = "from tests.processes import application; application.main()"
 
 
@@ -49,22 +51,15 @@ class Application:
         self._questions.close()
         self._answers.close()
 
-    def turns(
-        self,
-        key: str,
-        value: bool,
-        *,
-        within: float,
-        reading: Callable[[str], bool] = flags.is_on,
-    ) -> bool:
-        """Whether flag `key` reads as `value` before `within` seconds have passed, asked in a loop.
-        False, too, for an answer that comes late."""
-        deadline = time.monotonic() + within
+    def turns(self, key: str, value: bool, reading: Callable[[str], bool] = flags.is_on) -> float:
+        """How many seconds it takes until flag `key` reads as `value`, asked in a loop. Raises
+        RuntimeError where it does not within PATIENCE: that is no lateness (see `timed`)."""
+        began = time.monotonic()
         while self.call(reading, key) is not value:
-            if time.monotonic() > deadline:
-                return False
+            if time.monotonic() - began > PATIENCE:
+                raise RuntimeError(f"{key} was not {value} within {PATIENCE} s")
             time.sleep(0.01)
-        return time.monotonic() < deadline
+        return time.monotonic() - began
 
 
 @contextmanager

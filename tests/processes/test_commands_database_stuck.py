@@ -66,11 +66,8 @@ if connection.vendor == "postgresql":
             holder.cursor().execute("LOCK TABLE console_feature_flags, console_config_vars")
             ended = at_once(COMMANDS)
             holder.rollback()
-        for (status, text, took), expected in zip(ended, COMMANDS.values(), strict=True):
+        for (status, text, _), expected in zip(ended, COMMANDS.values(), strict=True):
             assert (status, "Traceback" in text) == (expected, False), text
-            # Seven processes start beside each other, and whatever else runs.
-            with in_time():
-                assert took < PATIENCE_SECONDS + 20
             # The server's own word: it is there.
             assert "canceling statement due to lock timeout" in text
             assert "does not answer:" not in text
@@ -80,6 +77,9 @@ if connection.vendor == "postgresql":
             assert "FLAG_CONSOLE_FEATURE_FLAGS_DB=0 FLAG_CONSOLE_BILLING=0 --app raxx-cons" in text
         assert "THE DATABASE IS BUSY" in ended[2][1]
         assert (list(FeatureFlag.objects.values()), AuditEntry.objects.count()) == before
+        # Seven processes start beside each other, and whatever else runs.
+        with in_time():
+            assert max(took for *_, took in ended) < PATIENCE_SECONDS + 20
 
     def test_a_transaction_that_somebody_left_open_is_found_and_ended_by_what_the_flip_prints():
         flip(KEY, True)

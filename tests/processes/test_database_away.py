@@ -98,7 +98,7 @@ def test_before_the_first_migration_config_vars_and_yaml_answer(empty_database):
         )
         raw_sql.set_row(KEY, 0, empty_database)
         with in_time():
-            assert process.turns(KEY, False, within=3)
+            assert process.turns(KEY, False) < 3
 
 
 def test_with_the_database_down_the_first_call_is_bounded_and_later_ones_are_instant(down):
@@ -122,7 +122,7 @@ def test_a_database_that_comes_up_later_is_read(tmp_path):
         )
         raw_sql.set_row(KEY, 1, f"sqlite:///{path}")
         with in_time():
-            assert process.turns(KEY, True, within=3)
+            assert process.turns(KEY, True) < 3
 
 
 # One that does not answer is given up after LOAD_SECONDS: only then could the values be lost.
@@ -148,4 +148,4 @@ def test_a_database_that_goes_away_leaves_the_last_known_values(way, seconds):
         raw_sql.set_row(KEY, 0, database.url)
         # A load that began in the silence is given up first.
         with in_time():
-            assert process.turns(KEY, False, within=LOAD_SECONDS + 3)
+            assert process.turns(KEY, False) < LOAD_SECONDS + 3

@@ -119,14 +119,16 @@ def test_the_list_is_304_from_every_process_until_a_flip_and_a_revoked_token_is_
         raw_sql.set_row(LOW, 1)
         began = time.monotonic()
         while (answer := ask_all(base, secret, **{"If-None-Match": etag})).status_code == 304:
-            with in_time():
-                assert time.monotonic() - began < 5
+            assert time.monotonic() - began < PATIENCE
             time.sleep(0.02)
+        took = time.monotonic() - began
         assert values_of(answer)[LOW] is True
 
         revoke_token("reads")
         time.sleep(REFUSED_WITHIN)
         assert {ask_all(base, secret).status_code for _ in range(20)} == {401}
+    with in_time():
+        assert took < 5
 
 
 @pytest.mark.parametrize("way", ["refuses", "does not answer"])

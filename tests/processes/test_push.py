@@ -90,6 +90,6 @@ def test_a_session_that_the_server_ends_is_opened_anew_at_once():
     with pushing.readers(KEY, 1) as readers:
         [session] = raw_sql.store_sessions()
         assert raw_sql.rows(f"SELECT pg_terminate_backend({session})") == [(True,)]
-        took = pushing.latencies(readers, change_by_sql, 3, pause=lambda: 0.2, patience=5)
+        took = pushing.latencies(readers, change_by_sql, 3, pause=lambda: 0.2, patience=20)
     with in_time():
         assert max(took) < LONGEST

@@ -65,7 +65,7 @@ def test_the_update_is_seen_by_another_process_within_the_ttl():
         assert reader.call(flags.is_on, KEY) is False
         assert update(KEY, "staging") == 1
         with in_time():
-            assert reader.turns(KEY, True, within=3)
+            assert reader.turns(KEY, True) < 3
 
 
 def test_after_the_update_the_console_still_reads_and_flips_the_row():
@@ -109,9 +109,12 @@ def test_an_insert_of_key_environment_and_value_alone_is_enough():
             "INSERT INTO console_feature_flags (flag_key, env, value) "
             f"VALUES ('{KEY}', 'staging', 1)"
         )
-        with in_time():
-            assert reader.turns(KEY, True, within=3)
-    assert abs(datetime.now(UTC) - FeatureFlag.objects.get().updated_at) < timedelta(seconds=5)
+        took = reader.turns(KEY, True)
+    age = datetime.now(UTC) - FeatureFlag.objects.get().updated_at
+    assert abs(age) < timedelta(minutes=10)
+    with in_time():
+        assert took < 3
+        assert age < timedelta(seconds=5)
 
 
 @pytest.mark.parametrize(

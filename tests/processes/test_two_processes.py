@@ -48,23 +48,23 @@ def test_a_flip_in_one_process_is_seen_by_another_within_the_ttl(flip_elsewhere)
     with application(FLAGS_TTL_SECONDS="3") as reader:
         assert reader.call(flags.is_on, KEY) is False
         flip_elsewhere()
-        with in_time():
-            assert reader.turns(KEY, True, within=3)
+        took = reader.turns(KEY, True)
         # From before the commit: the row carries the moment at which the flip began.
         seen_after = timezone.now() - FeatureFlag.objects.get(flag_key=KEY).updated_at
-        with in_time():
-            assert seen_after < timedelta(seconds=3)
         assert reader.call(flags.is_on, OTHER) is False
+        with in_time():
+            assert took < 3
+            assert seen_after < timedelta(seconds=3)
 
 
 def test_with_the_default_ttl_a_flip_is_seen_within_30_seconds():
     with application() as reader, application() as flipper:
         assert reader.call(flags.is_on, KEY) is False
         flipper.call(flip, KEY, True)
-        with in_time():
-            assert reader.turns(KEY, True, within=30)
+        took = reader.turns(KEY, True)
         seen_after = timezone.now() - FeatureFlag.objects.get().updated_at
         with in_time():
+            assert took < 30
             assert seen_after < timedelta(seconds=30)
 
 
@@ -86,7 +86,7 @@ def test_a_change_by_raw_sql_is_seen_within_the_ttl_wherever_it_is_asked(reading
         assert reader.call(reading, KEY) is False
         raw_sql.set_row(KEY, 1)
         with in_time():
-            assert reader.turns(KEY, True, within=3, reading=reading)
+            assert reader.turns(KEY, True, reading) < 3
 
 
 def test_a_row_that_raw_sql_deletes_gives_way_to_the_next_layer():
@@ -95,7 +95,7 @@ def test_a_row_that_raw_sql_deletes_gives_way_to_the_next_layer():
         assert reader.call(flags.is_on, KEY) is False
         raw_sql.change(f"DELETE FROM console_feature_flags WHERE flag_key='{KEY}'")
         with in_time():
-            assert reader.turns(KEY, True, within=3)
+            assert reader.turns(KEY, True) < 3
 
 
 def test_a_flip_of_the_other_environment_is_not_seen():
@@ -105,6 +105,7 @@ def test_a_flip_of_the_other_environment_is_not_seen():
         manage("flag_flip", KEY, "on", "--env", "prod", "--reason", "launch")
         # Committed after it: once this one is seen, that one was read too.
         raw_sql.set_row(OTHER, 1)
-        with in_time():
-            assert reader.turns(OTHER, True, within=3)
+        took = reader.turns(OTHER, True)
         assert reader.call(flags.is_on, KEY) is False
+        with in_time():
+            assert took < 3

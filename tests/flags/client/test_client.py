@@ -85,8 +85,7 @@ def test_while_the_console_is_away_its_last_answer_stays_and_ages(server, away, 
         server.answer = away
         time.sleep(0.6)
         assert flags.is_on("a")
-        with in_time():
-            assert flags.age > 0.3
+        assert flags.age > 0.3
         assert flags.explain("a").source == Layer.CONSOLE
     assert sum("keep their last known values" in line for line in caplog.messages) <= 1
     assert TOKEN not in caplog.text
@@ -103,8 +102,7 @@ def test_a_console_that_comes_back_is_heard_and_that_is_said_once(server, caplog
         time.sleep(0.3)
         server.says(a=True)
         assert eventually(lambda: flags.is_on("a"))
-        with in_time():
-            assert eventually(lambda: flags.age < 0.2)
+        assert eventually(lambda: flags.age < 0.2)
     assert [line for line in caplog.messages if "flags of" in line] == [
         f"flags of {server.url} keep their last known values: "
         "what came back is no HTTP (RemoteDisconnected)",
@@ -114,9 +112,13 @@ def test_a_console_that_comes_back_is_heard_and_that_is_said_once(server, caplog
 
 def test_the_first_read_waits_two_seconds_at_most_and_no_later_one(server):
     server.answer = black_hole
-    with client_of(server) as flags, in_time():
-        assert 1.9 < seconds_of(lambda: flags.is_on("a")) < 4
-        assert seconds_of(lambda: [flags.is_on(key) for key in "abc"]) < 1.5
+    with client_of(server) as flags:
+        first = seconds_of(lambda: flags.is_on("a"))
+        later = seconds_of(lambda: [flags.is_on(key) for key in "abc"])
+    assert first > 1.9
+    with in_time():
+        assert first < 4
+        assert later < 1.5
 
 
 def test_an_undeclared_key_is_false_with_one_line_or_raises(server, caplog):
@@ -158,8 +160,10 @@ def test_the_age_counts_from_when_the_console_read_its_rows(server):
     )
     with client_of(server) as flags:
         flags.is_on("a")
+        age = flags.age
+        assert age >= 40
         with in_time():
-            assert 40 <= flags.age < 42
+            assert age < 42
 
 
 def test_clients_of_one_process_are_independent(server):
@@ -326,8 +330,10 @@ def test_a_reading_of_the_wall_clock_changes_nothing(server, monkeypatch):
         monkeypatch.setattr(time, "time", lambda: 0.0)
         server.says(a=False)
         assert eventually(lambda: not flags.is_on("a"))
+        age = flags.age
+        assert age >= 0
         with in_time():
-            assert 0 <= flags.age < 1
+            assert age < 1
 
 
 def test_a_thread_that_is_gone_is_replaced_by_the_next_request(server, monkeypatch):
