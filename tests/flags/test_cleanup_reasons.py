@@ -96,3 +96,17 @@ def test_the_command_says_it(declared):
     out = told("flag_status", GATE_KEY, "--stale", "30")
     assert "Nothing to clean up in staging" in out
     assert f"{GATE_KEY}: It is the self-gate" in out
+
+
+def test_the_command_sends_nobody_in_a_circle():
+    """Pinned as the deprecation table says, it is not to be deleted three seconds later."""
+    for env in ("staging", "prod"):
+        pin(DEFAULT_ON, env, True)
+        take({DEFAULT_ON: True}, app=API[env], env=env, imported=True)
+    assert told("deprecation_table").count("| soaking |") == 2
+    out = told("flag_status", DEFAULT_ON, "--stale", "3")
+    assert "Nothing to clean up in staging" in out
+    assert "Its config var goes first: FLAG_RAPTOR_CURSOR_PAGING of raxx-api-prod" in out
+    assert "/console/config-vars" in out
+    assert "wait until it is ready" in out
+    assert not any(words in out for words in ("DELETE FROM", "config:unset"))

@@ -3,7 +3,11 @@
 import re
 
 import pytest
+from django.utils import timezone
 
+from audit.actor import Channel
+from flags.heroku.checklist import checklist
+from flags.heroku.deprecation import Stage
 from tests.runbook import claims, document, table, whole
 from tests.runbook.claims import Claim
 
@@ -45,6 +49,25 @@ def test_a_claim_that_would_hold_whatever_the_page_says_fails():
     claim = Claim("heroku", "A new console", re.compile(r"since (\w+) starts"), lambda said: None)
     with pytest.raises(AssertionError, match="it may as well say eachx"):
         claims.prove(claim)
+
+
+@pytest.mark.parametrize(
+    ("section", "known"), [("4", Channel), ("8", Stage)], ids=["channels", "states"]
+)
+def test_a_table_of_words_that_are_shown_has_all_of_them(section, known):
+    text = document.prose(document.read("feature-flags"))[section]
+    assert sorted(re.findall(r"(?m)^\| `([^`]+)` \|", text)) == sorted(each.value for each in known)
+
+
+@pytest.mark.django_db
+def test_the_sign_off_has_the_items_of_the_page():
+    """Each word of an item that stands in backticks, in its order."""
+    text = document.prose(document.read("feature-flags"))["9"]
+    items = [line.partition(". ")[2] for line in text.splitlines() if line[:1].isdigit()]
+    titles = [item.title for item in checklist(timezone.now())]
+    assert len(items) == len(titles)
+    for item, title in zip(items, titles, strict=True):
+        assert all(word in title for word in re.findall(r"`([^`]+)`", item)), title
 
 
 def test_words_that_are_gone_fail():
