@@ -2,14 +2,20 @@
 
 import os
 import pwd
+import re
 import socket
 
 from django.core.management.base import CommandError
 
 from audit.actor import Actor, Channel
-from audit.failures import Failure, failure_of
+from audit.failures import Failure, failure_of, sqlstate, took_too_long
 
 ONLY_READS = "This command only reads: nothing was changed."
+# Tables and columns that are not there, in PostgreSQL's codes and in SQLite's words.
+_UNKNOWN = ("42P01", "42703")
+_UNKNOWN_TO_SQLITE = ("no such table", "no such column")
+# Where PostgreSQL begins to repeat the statement, or a trigger's.
+_STATEMENT = re.compile(r"^(?:LINE [0-9]+|CONTEXT):", re.MULTILINE)
 LOOK_FIRST = "Look at the present state before you try again."
 
 
@@ -51,20 +57,24 @@ def how_it_failed(error: Exception) -> str:
     failure = failure_of(error)
     if failure is Failure.AWAY and not is_new_database(error):
         return "The database does not answer"
-    if failure is Failure.BUSY:
+    if failure is Failure.BUSY and not took_too_long(error):
         return "The database is busy, something in it holds what was asked for"
+    if failure is Failure.BUSY:
+        return "The database took too long for that"
     return "The database answers, but not as it should"
 
 
 def is_new_database(error: Exception) -> bool:
-    """Whether the database may fail because `migrate` did not run on it."""
-    # SQLite says so with the error that it has for a file that cannot be opened, too.
-    return failure_of(error) is None or "no such table" in str(error)
+    """Whether the database may fail because `migrate` did not run on it, or not all of it."""
+    told = str(error)
+    return sqlstate(error) in _UNKNOWN or any(each in told for each in _UNKNOWN_TO_SQLITE)
 
 
 def one_line(error: Exception) -> str:
-    """What the database said: its lines as sentences on one, each with its mark at the end."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """What the database said: its lines as sentences on one, each with its mark at the end. Without
+    the lines in which PostgreSQL repeats the statement."""
+    said = _STATEMENT.split(str(error), maxsplit=1)[0]
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
     return " ".join(line if line.endswith((".", "?", "!")) else f"{line}." for line in lines)
 
 

@@ -20,6 +20,8 @@ import psycopg2
 from django.db.backends.signals import connection_created
 from psycopg2 import extensions
 
+from audit.failures import let_go
+
 WAIT_SECONDS = 6.0
 CONNECT_SECONDS = 4.0
 # A thread that just met silence does not wait as long for the next word.
@@ -46,6 +48,7 @@ class _Patience(threading.local):
     each: float | None = None
     left: float | None = None
     met_silence = False
+    told_limits = False
 
 
 _patience = _Patience()
@@ -100,7 +103,13 @@ def each_answer_within(seconds: float) -> Iterator[None]:
     _have_callback()
     connection_created.connect(_tell_limits, dispatch_uid="audit.deadline")
     with _patient(each=seconds):
-        yield
+        try:
+            yield
+        finally:
+            if _patience.told_limits:
+                # They are for this block, and stay with the session.
+                _patience.told_limits = False
+                let_go()
 
 
 @contextmanager
@@ -199,5 +208,6 @@ def _until(began: float, *, connecting: bool) -> float | None:
 def _tell_limits(sender: Any, connection: Any, **kwargs: Any) -> None:
     is_bound = _seconds is not None or _patience.each is not None
     if is_bound and connection.vendor == "postgresql":
+        _patience.told_limits = _seconds is None
         with connection.cursor() as cursor:
             cursor.execute("; ".join(f"SET {name} = '{at}'" for name, at in _SERVER_LIMITS.items()))

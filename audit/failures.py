@@ -39,6 +39,11 @@ def failure_of(error: BaseException) -> Failure | None:
     return Failure.AWAY if broke or isinstance(error, OperationalError | InterfaceError) else None
 
 
+def took_too_long(error: BaseException) -> bool:
+    """Whether the server ended a statement after its time: nobody needs to hold anything for it."""
+    return sqlstate(error) == "57014"
+
+
 def sqlstate(error: BaseException) -> str:
     """PostgreSQL's code of the error; "" where no server said anything."""
     return getattr(error.__cause__, "pgcode", None) or ""

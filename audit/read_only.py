@@ -25,6 +25,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         """The list. A filter that is none leads to all of it, as everywhere in Django's admin, but
         not without a word: who asked for some of the rows must not take all of them for those."""
         response = super().changelist_view(request, extra_context)
-        if isinstance(response, HttpResponseRedirect) and response.url.endswith(f"?{ERROR_FLAG}=1"):
+        is_redirect = isinstance(response, HttpResponseRedirect) and ERROR_FLAG not in request.GET
+        if is_redirect and response["Location"].endswith(f"?{ERROR_FLAG}=1"):
             messages.warning(request, "The address had a filter that is none here: all are shown.")
         return response

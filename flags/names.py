@@ -39,7 +39,8 @@ class Names:
 
     def _under_way(self) -> "_Lookup":
         with self._lock:
-            if self._lookup is None:
+            # The answer of one that was given up may be old by now.
+            if self._lookup is None or not self._lookup.is_alive():
                 lookup = _Lookup(self._host, self._port)
                 try:
                     lookup.start()

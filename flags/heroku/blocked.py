@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from django.db import Error as DBError
 from django.db import connection
 
-from audit.failures import Failure, failure_of
+from audit.failures import Failure, failure_of, took_too_long
 from flags.heroku.ways import Step
 
 
 def unblocking(error: DBError | None) -> Iterator[Step]:
     """The first step, where a lock that somebody holds was in the way (`error`)."""
-    if error is None or failure_of(error) is not Failure.BUSY:
+    if error is None or failure_of(error) is not Failure.BUSY or took_too_long(error):
         return
     waits = "Something else holds what the flip waited for"
     if connection.vendor == "sqlite":
@@ -25,12 +25,14 @@ def unblocking(error: DBError | None) -> Iterator[Step]:
 
 
 def _holders() -> str:
-    """The query of PostgreSQL that tells who holds locks on the rows of flags, the oldest first."""
+    """The query of PostgreSQL that tells who holds what a flip needs, the oldest first: our tables,
+    or the log's chain. Who only reads is in nobody's way."""
     return (
         "SELECT DISTINCT a.pid, a.usename, a.application_name, a.state, a.xact_start\n"
         "FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid\n"
         "WHERE a.datname = current_database() AND l.granted AND a.pid <> pg_backend_pid()\n"
-        "AND l.relation = 'console_feature_flags'::regclass ORDER BY a.xact_start;"
+        "AND (l.locktype = 'advisory' OR l.relation::regclass::text LIKE '%console_%'\n"
+        "     AND l.mode <> 'AccessShareLock') ORDER BY a.xact_start;"
     )
 
 

@@ -1,11 +1,13 @@
 """Lines for a shell and for psql, as operators paste them: quoted and silenced."""
 
+import re
 import shlex
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import connection
 
+_TO_FILL_IN = re.compile(r"<[A-Za-z0-9_|-]+>")
 SILENCED = ">/dev/null 2>&1"
 """`heroku config:set` prints config vars of the app (runbook section 6)."""
 
@@ -50,7 +52,9 @@ def delete_row(key: str, env: str, value: bool) -> str:
 
 def manage(command: str, *arguments: str) -> str:
     """A management command as it is typed; an argument in angle brackets is to be filled in."""
-    typed = [f'"{each}"' if each.startswith("<") else shlex.quote(each) for each in arguments]
+    typed = [
+        f'"{each}"' if _TO_FILL_IN.fullmatch(each) else shlex.quote(each) for each in arguments
+    ]
     return " ".join(("python manage.py", command, *typed))
 
 

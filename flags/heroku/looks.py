@@ -127,7 +127,7 @@ def gate_removed(now: datetime) -> Iterator[Finding]:
 def one_reader(now: datetime) -> Iterator[Finding]:
     found = reads(settings.BASE_DIR)
     for place in found:
-        yield Finding(Verdict.FAIL, f"{place}: only {READER} may; ask flags.is_on() there")
+        yield Finding(Verdict.FAIL, f"{place}; {READER} alone may: ask flags.is_on() elsewhere")
     if not found:
         looked = f"of {len(sources(settings.BASE_DIR))} *.py files in {settings.BASE_DIR.name}/"
         yield Finding(Verdict.PASS, f"{READER} alone, {looked}; not looked at: {NOT_LOOKED_AT}")

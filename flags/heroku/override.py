@@ -7,8 +7,8 @@ from django.db import Error as DBError
 from django.db import connection
 from django.utils import timezone
 
-from audit.cli import how_it_failed
-from audit.failures import takes_no_changes
+from audit.cli import how_it_failed, is_new_database
+from audit.failures import Failure, failure_of, takes_no_changes
 from flags.config_vars import name_of
 from flags.errors import UndeclaredFlag
 from flags.heroku import ways
@@ -71,13 +71,16 @@ def blind_plan(key: str, env: str, value: bool, error: DBError) -> Override:
     if key not in without_database(env).declarations:
         raise UndeclaredFlag(key, env)
     calls = ways.switching_off(key, value, dict.fromkeys(apps_of(env)))
-    facts = (
+    facts = [
         f"{how_it_failed(error)}: whether it has a row of this flag cannot be told.",
-        "While it is away, processes keep the last value that they read; those that start take the "
-        "config var, else the YAML default.",
-        f"An app whose release phase needs this database, as that of {console_app(env)} does, "
-        "takes a config var with its first release after the database is back, not before.",
-    )
+        "While rows cannot be read, processes keep the last value that they read; those that start "
+        "take the config var, else the YAML default.",
+    ]
+    if failure_of(error) is Failure.AWAY and not is_new_database(error):
+        facts.append(
+            f"An app whose release phase needs this database, as that of {console_app(env)} does, "
+            "takes a config var with its first release after the database is back, not before."
+        )
     besides = "every flag of these apps comes from config var or YAML then"
     steps = (
         *unblocking(error),
@@ -85,7 +88,7 @@ def blind_plan(key: str, env: str, value: bool, error: DBError) -> Override:
         ways.by_sql_later(key, env, value),
     )
     back = (*ways.back_from_switch(key, env, value, calls), ways.answered_for(key, env))
-    return Override(facts, steps, back, calls)
+    return Override(tuple(facts), steps, back, calls)
 
 
 def _reading(state: FlagState, told: Told) -> Reading:

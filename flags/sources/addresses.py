@@ -4,6 +4,7 @@ libpq would look a name up itself, and nothing ends its wait for a silent name s
 asynchronous connection of psycopg2 keeps Python's lock meanwhile, and stops every thread.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,9 +13,11 @@ from flags.names import Names
 
 def names_of(params: Mapping[str, Any]) -> Names | None:
     """Who looks up the host in libpq's parameters. None where there is no name to look up, or
-    several hosts: libpq goes through those."""
+    several hosts: libpq goes through those; or where libpq is told an address elsewhere."""
     host = str(params.get("host") or "")
-    if not host or "hostaddr" in params or host.startswith(("/", "@")) or "," in host:
+    if not host or host.startswith(("/", "@")) or "," in host:
+        return None
+    if "hostaddr" in params or "service" in params or "PGHOSTADDR" in os.environ:
         return None
     return Names(host, None)
 

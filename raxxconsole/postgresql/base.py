@@ -24,7 +24,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except NoAnswer:
             raise
         except psycopg2.OperationalError as error:
-            if (host := conn_params.get("host")) and host not in str(error):
+            if conn_params.get("host") and "connection to server" not in str(error):
                 # Where psycopg2 waits by a function of ours, libpq leaves out where that was.
                 raise psycopg2.OperationalError(f"{_address(conn_params)}: {error}") from error
             raise

@@ -25,6 +25,8 @@ ON_ONE_LINE = (
         ("it is locked", "it is locked."),
         ("It is over.\n\nAsk again!\n", "It is over. Ask again!"),
         ("", ""),
+        ("denied\nLINE 1: INSERT INTO t\n        ^\n", "denied."),
+        ("raised\nCONTEXT:  PL/pgSQL function f() line 3\n", "raised."),
     ],
 )
 def test_each_line_is_a_sentence_and_a_question_stays_one(said, line):
@@ -65,11 +67,16 @@ class _Locked(Exception):
     pgcode = "55P03"
 
 
+class _Slow(Exception):
+    pgcode = "57014"
+
+
 @pytest.mark.parametrize(
     ("error", "cause", "said"),
     [
         (OperationalError("refused"), None, "The database does not answer"),
         (OperationalError("timeout"), _Locked(), "The database is busy"),
+        (OperationalError("timeout"), _Slow(), "The database took too long"),
         (ProgrammingError("no relation"), None, "The database answers, but not as it should"),
         (OperationalError("no such table: x"), None, "The database answers, but not as"),
     ],

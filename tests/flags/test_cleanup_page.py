@@ -82,9 +82,14 @@ def test_rows_without_a_declaration_stand_where_flags_would_and_nothing_says_non
 
 @pytest.mark.parametrize("nonsense", ["banana", "0", "-5", "1.5", "99999", "\u0663", "9" * 40])
 def test_a_filter_that_is_none_shows_all_and_says_so(tidy, nonsense):
-    page = client_as("ops").get(FLAGS, {"cleanup": nonsense}, follow=True)
+    client = client_as("ops")
+    page = client.get(FLAGS, {"cleanup": nonsense}, follow=True)
     assert len(rows_of(page)) > 5
-    assert "The address had a filter that is none here: all are shown." in text_of(page)
+    told = "The address had a filter that is none here: all are shown."
+    assert told in text_of(page)
+    # Nothing selected leads back to the address where one is.
+    again = client.post(f"{FLAGS}?e=1", {"action": "", "index": "0"}, follow=True)
+    assert (again.status_code, told in text_of(again)) == (200, False)
 
 
 def test_the_lines_say_why_and_what_to_do_next(tidy):

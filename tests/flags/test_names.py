@@ -44,15 +44,23 @@ def test_threads_that_wait_for_one_look_up_all_get_its_answer(server):
         assert [each.result() for each in found] == [FOUND] * 4
 
 
-def test_one_that_was_given_up_is_asked_no_second_time_and_its_answer_is_good(server):
+def test_one_that_was_given_up_is_asked_no_second_time_while_it_goes_on(server):
     names = Names("database", None)
     for _ in range(3):
         with pytest.raises(TimeoutError):
             names.find(soon())
     assert server.asked == 1
+
+
+def test_what_it_answers_when_nobody_waits_any_more_is_not_believed_later(server):
+    names = Names("database", None)
+    with pytest.raises(TimeoutError):
+        names.find(soon())
+    lookup = names._lookup
     server.answers.set()
+    lookup.join(20)
     assert names.find(time.monotonic() + 20) == FOUND
-    assert server.asked == 1
+    assert server.asked == 2
 
 
 def test_a_child_after_a_fork_asks_for_itself(server):

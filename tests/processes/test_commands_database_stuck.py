@@ -13,6 +13,7 @@ from django.db import connection
 from audit.models import AuditEntry
 from flags.cli import PATIENCE_SECONDS
 from flags.models import FeatureFlag
+from tests.flags.heroku.stub_cli import install
 from tests.processes.flipping import flip
 from tests.processes.server import ROOT, database_url, environment, manage
 from tests.timed import in_time
@@ -102,6 +103,17 @@ if connection.vendor == "postgresql":
                 cursor.execute(f"SELECT pg_terminate_backend({pid})")
         [(status, text, _)] = at_once([FLIP])
         assert (status, "turned off" in text) == (0, True)
+
+    def test_what_is_run_while_the_flags_are_locked_is_in_the_log_all_the_same(tmp_path):
+        cli = install(tmp_path)
+        ask = ("heroku_commands", KEY, "off", "--env", "staging", "--run", "--yes")
+        with closing(psycopg2.connect(database_url())) as holder:
+            holder.cursor().execute("LOCK TABLE console_feature_flags")
+            done = manage(*ask, "--reason", "x", PATH=cli.path)
+        assert "The database is busy" in done.stderr
+        assert "will not have this" not in done.stderr
+        assert len(cli.asked) == 2
+        assert AuditEntry.objects.filter(action="console.config_var.set_by_hand").count() == 1
 
     def test_on_a_read_only_database_the_ways_that_are_left_know_the_row():
         flip(KEY, True)

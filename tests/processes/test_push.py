@@ -42,9 +42,9 @@ def moments_apart() -> float:
 def test_a_change_by_raw_sql_shows_in_all_processes_in_under_a_second():
     with pushing.readers(KEY, PROCESSES) as readers:
         took = pushing.latencies(readers, change_by_sql, CHANGES, pause=moments_apart, patience=20)
+    assert max(took) < LONGEST
     with in_time():
         assert statistics.median(took) < TYPICAL
-        assert max(took) < LONGEST
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="nobody tells of a change there")
@@ -68,9 +68,9 @@ def test_a_flip_shows_in_all_processes_in_under_a_second():
             assert flipper.call(flip, KEY, value) == Outcome.FLIPPED
 
         took = pushing.latencies(readers, change, CHANGES, pause=moments_apart, patience=20)
+    assert max(took) < LONGEST
     with in_time():
         assert statistics.median(took) < TYPICAL
-        assert max(took) < LONGEST
 
 
 def test_without_push_the_bound_holds():
@@ -91,5 +91,4 @@ def test_a_session_that_the_server_ends_is_opened_anew_at_once():
         [session] = raw_sql.store_sessions()
         assert raw_sql.rows(f"SELECT pg_terminate_backend({session})") == [(True,)]
         took = pushing.latencies(readers, change_by_sql, 3, pause=lambda: 0.2, patience=20)
-    with in_time():
-        assert max(took) < LONGEST
+    assert max(took) < LONGEST

@@ -54,7 +54,7 @@ def test_it_is_a_silence_of_the_database(silent):
 
 def test_whoever_waits_for_it_waits_for_the_database(silent):
     with ThreadPoolExecutor(1) as pool:
-        failing = pool.submit(connect_within, 0.5)
+        failing = pool.submit(connect_within, 2)
         assert eventually(lambda: silent)
         assert deadline.silent_waits(0) == 1
         assert deadline.was_silence(failing.result())

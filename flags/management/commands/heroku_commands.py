@@ -12,7 +12,8 @@ from django.db import Error as DBError
 from accounts.cli import cli_actor
 from audit.actor import Actor
 from audit.cli import how_it_failed, is_new_database, one_line
-from audit.failures import let_go
+from audit.commits import OutcomeUnknown
+from audit.failures import Failure, failure_of, let_go
 from flags.cli import check_filled_in, is_confirmed, patience, plan_now, write_plan
 from flags.errors import UndeclaredFlag
 from flags.heroku import by_hand
@@ -21,7 +22,7 @@ from flags.heroku.override import Override
 from flags.models import MAX_INCIDENT_LENGTH
 
 NOT_IN_LOG = (
-    "The database does not answer, so the audit log will not have this: note it in the incident."
+    "The database did not take it, so the audit log will not have this: note it in the incident."
 )
 
 
@@ -75,7 +76,8 @@ class Command(BaseCommand):
             if not any(why.values()):
                 self.stderr.write("No --reason and no --incident: the log will not say why.")
             self._confirm(found, yes)
-            self._run(asked, found, is_known=failure is None)
+            away = failure is not None and failure_of(failure) is Failure.AWAY
+            self._run(asked, found, is_known=not away)
 
     def _confirm(self, found: Override, yes: bool) -> None:
         if not by_hand.is_installed():
@@ -93,9 +95,13 @@ class Command(BaseCommand):
                 with patience():
                     noting(asked.key, asked.env, asked.value, calls, cli_actor(), asked.why)
                 return
+            except OutcomeUnknown as error:
+                let_go()
+                self._say(str(error))
+                return
             except DBError as error:
                 let_go()
-                self._say(one_line(error))
+                self._say(f"{how_it_failed(error)}: {one_line(error)}")
         self._say(NOT_IN_LOG)
 
     def _run(self, asked: _Asked, found: Override, *, is_known: bool) -> None:
@@ -107,9 +113,10 @@ class Command(BaseCommand):
                 for call, wrong in run:
                     self.stdout.write(f"{call.app}: {wrong or 'set'}.")
             except (KeyboardInterrupt, OSError):
-                over.set()
                 # It may have been waiting for an answer.
                 let_go()
+            # What is left to do is to tell the log: whatever comes now does not break that off.
+            over.set()
             left = run.left
             failed = [*run.failed, *(call for call, _ in left)]
             if failed:

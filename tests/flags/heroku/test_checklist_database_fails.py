@@ -59,10 +59,20 @@ def test_a_database_that_refuses_is_told_on_one_line_and_not_to_be_migrated(decl
 
 
 def test_a_table_that_is_not_there_leads_to_migrate(declared, monkeypatch):
-    for error in (
-        ProgrammingError('relation "console_config_vars" does not exist'),
-        OperationalError("no such table: console_config_vars"),
-    ):
+    of_postgresql = ProgrammingError('relation "console_config_vars" does not exist')
+    of_postgresql.__cause__ = UndefinedTable()
+    for error in (of_postgresql, OperationalError("no such table: console_config_vars")):
         monkeypatch.setattr(looks, "switches", fails(error))
         assert "console_config_vars" in (out := run()[0])
         assert "      python manage.py migrate --plan\n" in out
+
+
+def test_a_right_that_is_missing_does_not(declared, monkeypatch):
+    error = ProgrammingError("permission denied for table console_config_vars")
+    monkeypatch.setattr(looks, "switches", fails(error))
+    assert "permission denied" in (out := run()[0])
+    assert "manage.py migrate" not in out
+
+
+class UndefinedTable(Exception):
+    pgcode = "42P01"
