@@ -54,9 +54,7 @@ def why_not(key: str, env: str, days: int, now: datetime) -> list[str]:
 
 def settled(seen: Seen, days: int) -> list[Entry]:
     """Flags with the same value in both environments, unchanged for `days` in both."""
-    alike = [
-        key for key in seen.here if not any(vars_first(seen, key)) and not any(not_alike(seen, key))
-    ]
+    alike = [key for key in seen.here if not any(not_alike(seen, key))]
     held = since_of(seen, alike)
     return [
         steps.settled((seen.here[key], seen.there[key]), held[key], days, seen.services)

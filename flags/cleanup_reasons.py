@@ -12,7 +12,7 @@ from flags.cleanup_seen import (
     would_change,
 )
 from flags.config_vars import GATE_KEY
-from flags.heroku.deprecation import Line, Stage
+from flags.heroku.deprecation import Stage
 from flags.heroku.table import missing
 from flags.known_since import Since, known_since
 from flags.layers import word
@@ -23,18 +23,14 @@ _TABLE = "the deprecation table, /console/config-vars"
 
 
 def vars_first(seen: Seen, key: str) -> Iterator[str]:
-    """Why neither flag nor row goes before its config vars: a row that went would take away what
-    they wait for (runbook section 8)."""
-    for line in _lines_of(seen, key):
+    """Why its row does not go before its config vars: that would take away what they wait for
+    (runbook section 8)."""
+    for line in seen.vars.get(key, ()):
         if line.stage in _ON_THEIR_WAY:
             yield (
                 f"Its config var goes first: {line.var} is {line.stage} by {_TABLE}: "
                 f"{missing(line)}. See to that, wait until it is ready, and unset it."
             )
-
-
-def _lines_of(seen: Seen, key: str) -> list[Line]:
-    return [line for line in seen.vars if line.var.flag_key == key]
 
 
 def not_alike(seen: Seen, key: str) -> Iterator[str]:
@@ -116,7 +112,7 @@ def row_stays(seen: Seen, state: FlagState) -> Iterator[str]:
             "(deprecation_table shows which)."
         )
     else:
-        for line in _lines_of(seen, state.key):
+        for line in seen.vars.get(state.key, ()):
             # Of one that is ready in its own environment the list itself says so.
             if line.stage is Stage.READY and line.var.env != state.env:
                 yield (

@@ -22,8 +22,8 @@ class Seen:
     told: Mapping[tuple[str, str], Reported]
     consoles: Mapping[str, Reported]
     """The consoles' reports by environment, without what is too old to count."""
-    vars: Sequence[Line]
-    """The deprecation table's lines."""
+    vars: Mapping[str, Sequence[Line]]
+    """The deprecation table's lines, by flag."""
     busy: Collection[str]
     services: Sequence[str]
     """The apps that read flags over HTTP, by their live tokens."""
@@ -57,8 +57,10 @@ def look(env: str, now: datetime, *, key: str | None = None) -> Seen:
     services = sorted(set(live.values_list("app", flat=True)))
     told = everyone()
     by_env = consoles(each for each in told.values() if not each.is_old(now))
-    vars_ = lines(now, told, key=key)
-    return Seen(env, here, there, told, by_env, vars_, busy, services, now, key)
+    by_flag: dict[str, list[Line]] = {}
+    for line in lines(now, told, key=key):
+        by_flag.setdefault(line.var.flag_key, []).append(line)
+    return Seen(env, here, there, told, by_env, by_flag, busy, services, now, key)
 
 
 def other_than(env: str) -> str:

@@ -292,14 +292,15 @@ def test_a_config_var_that_says_the_same_goes_before_the_row():
         assert "DELETE FROM" in "".join(the(Reason.DEFAULT, env=env, now=ready).commands)
 
 
-def test_a_flag_is_left_alone_while_its_config_vars_wait_for_its_rows():
-    """Unchanged for long, but one app's report is too old to call its variable ready."""
+def test_a_flag_whose_config_var_is_still_set_is_settled_all_the_same():
+    """One app's report is too old to call the variable ready. The line has the order: the code, the
+    declaration, the config vars, the rows."""
     pinned()
-    told = {"app": API["prod"], "imported": True}
-    take({KEY: True}, **told, now=START)
-    assert reasons() == []
-    take({KEY: True}, **told, now=LATER)
+    take({KEY: True}, app=API["prod"], imported=True, now=START)
     assert reasons() == ["settled"]
+    step = the(Reason.SETTLED).step
+    order = ["out of the code", "YAML file", "config vars go next", "its rows last"]
+    assert sorted(order, key=step.index) == order
 
 
 def test_a_row_is_needed_while_a_promotion_is_open(superadmin):
