@@ -5,6 +5,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import connections
 from django.test import Client, TransactionTestCase
+from psycopg2 import extensions
 
 from accounts.models import User
 from accounts.roles import Role
@@ -41,6 +42,14 @@ def _flush_may_empty_the_log():
 def _inline_store():
     with inline_store():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _waits_as_in_a_new_process():
+    """A command that bounds its waits has psycopg2 wait by a function of ours, for as long as the
+    process lives: tests of a worker share one, and COPY cannot be used then."""
+    yield
+    extensions.set_wait_callback(None)
 
 
 @pytest.fixture(autouse=True)
