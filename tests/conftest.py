@@ -45,9 +45,9 @@ def _inline_store():
 
 
 @pytest.fixture(autouse=True)
-def _waits_as_in_a_new_process():
-    """A command that bounds its waits has psycopg2 wait by a function of ours, for as long as the
-    process lives: tests of a worker share one, and COPY cannot be used then."""
+def _as_in_a_new_process():
+    """Tests of a worker share a process. A command that bounds its waits has psycopg2 wait by a
+    function of ours, for as long as that lives, and COPY cannot be used then."""
     yield
     extensions.set_wait_callback(None)
 

@@ -7,6 +7,7 @@ from django.core.checks import Tags, run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import DatabaseError, connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit import triggers
 from raxxconsole import health
@@ -183,5 +184,5 @@ def test_a_database_that_is_away_is_not_the_checks_business(monkeypatch):
     def away(*args, **kwargs):
         raise DatabaseError("away")
 
-    monkeypatch.setattr(connection, "cursor", away)
+    monkeypatch.setattr(BaseDatabaseWrapper, "cursor", away)
     assert e001() == []

@@ -7,6 +7,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from audit import triggers
@@ -208,6 +209,6 @@ def test_a_database_that_fails_is_told_in_words(monkeypatch):
     def away(*args, **kwargs):
         raise DatabaseError("away")
 
-    monkeypatch.setattr(connection, "cursor", away)
+    monkeypatch.setattr(BaseDatabaseWrapper, "cursor", away)
     with pytest.raises(CommandError, match="does not answer"):
         call_command("audit_verify")

@@ -61,8 +61,8 @@ def test_racing_flips_are_all_accounted_for(keys):
     tries = race("toggle", keys, ROUNDS)
     outcomes = told(tries)
     assert outcomes.total() - outcomes["moved"] == PROCESSES * ROUNDS
-    # A race without losers would show nothing.
-    assert outcomes["moved"] + outcomes["already"] > ROUNDS
+    # A race without losers would show nothing. How many there are is the scheduler's chance.
+    assert outcomes["moved"] + outcomes["already"] > ROUNDS / 5
     assert_every_change_is_in_the_log(tries, runtime.declared())
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from flags.gate import GATE, ClosedGate
 from flags.models import FeatureFlag
@@ -70,6 +71,6 @@ def test_a_command_without_its_database_says_what_to_do(declared, monkeypatch, c
         raise OperationalError("no such table")
 
     with monkeypatch.context() as patch:
-        patch.setattr(connection, "cursor", away)
+        patch.setattr(BaseDatabaseWrapper, "cursor", away)
         with pytest.raises(CommandError, match=r"no such table.*run python manage\.py migrate"):
             call_command(command)

@@ -4,8 +4,7 @@ from unittest import mock
 
 import yaml
 from django.conf import settings
-from django.db import OperationalError
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import OperationalError, connections
 from django.test import Client
 
 from accounts.models import User
@@ -66,10 +65,8 @@ def _while_the_layer_is_off(said: str, console: Console, it: Happened) -> None:
 def _while_the_database_is_away(said: str, console: Console, it: Happened) -> None:
     with console.deployment(APP):
         client, form = her_browser(console), flip_form(KEY, "on", "prod")
-        away = mock.patch.object(
-            BaseDatabaseWrapper, "cursor", side_effect=OperationalError("away")
-        )
-        with away:
+        failure = OperationalError("away")
+        with mock.patch.object(connections["default"], "cursor", side_effect=failure):
             answers = [client.post(flip_url(KEY), form), client.post("/console/env", form)]
     assert [answer.status_code for answer in answers] == [int(said)] * 2
 
