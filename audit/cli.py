@@ -8,7 +8,7 @@ import socket
 from django.core.management.base import CommandError
 
 from audit.actor import Actor, Channel
-from audit.failures import Failure, failure_of, sqlstate, took_too_long
+from audit.failures import Failure, failure_of, is_held, sqlstate
 
 ONLY_READS = "This command only reads: nothing was changed."
 # Tables and columns that are not there, in PostgreSQL's codes and in SQLite's words.
@@ -54,14 +54,19 @@ def database_failed(error: Exception, *, status: int = 1, so: str = LOOK_FIRST) 
 
 def how_it_failed(error: Exception) -> str:
     """What became of a question that the database did not answer, in words for an operator."""
-    failure = failure_of(error)
-    if failure is Failure.AWAY and not is_new_database(error):
+    if is_away(error):
         return "The database does not answer"
-    if failure is Failure.BUSY and not took_too_long(error):
+    if is_held(error):
         return "The database is busy, something in it holds what was asked for"
-    if failure is Failure.BUSY:
+    if failure_of(error) is Failure.BUSY:
         return "The database took too long for that"
     return "The database answers, but not as it should"
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database does not answer. SQLite has the same kind of error for a table that is
+    not there."""
+    return failure_of(error) is Failure.AWAY and not is_new_database(error)
 
 
 def is_new_database(error: Exception) -> bool:

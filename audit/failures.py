@@ -20,7 +20,8 @@ class Failure(StrEnum):
 
 # SQLSTATEs: a lock that was not to be had in time, a statement that took too long, a deadlock and
 # its relatives.
-_BUSY = ("55P03", "57014", "40")
+_TOO_LONG = "57014"
+_BUSY = ("55P03", _TOO_LONG, "40")
 _READ_ONLY = "25006"
 
 
@@ -39,9 +40,10 @@ def failure_of(error: BaseException) -> Failure | None:
     return Failure.AWAY if broke or isinstance(error, OperationalError | InterfaceError) else None
 
 
-def took_too_long(error: BaseException) -> bool:
-    """Whether the server ended a statement after its time: nobody needs to hold anything for it."""
-    return sqlstate(error) == "57014"
+def is_held(error: BaseException) -> bool:
+    """Whether somebody's lock was in the way. Not so where the server ended a statement after its
+    time: nobody needs to hold anything for that."""
+    return failure_of(error) is Failure.BUSY and sqlstate(error) != _TOO_LONG
 
 
 def sqlstate(error: BaseException) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from django.db import Error as DBError
 from django.db import connection
 
-from audit.failures import Failure, failure_of, took_too_long
+from audit.failures import is_held
 from flags.heroku.ways import Step
 
 
 def unblocking(error: DBError | None) -> Iterator[Step]:
     """The first step, where a lock that somebody holds was in the way (`error`)."""
-    if error is None or failure_of(error) is not Failure.BUSY or took_too_long(error):
+    if error is None or not is_held(error):
         return
     waits = "Something else holds what the flip waited for"
     if connection.vendor == "sqlite":

@@ -7,8 +7,8 @@ from django.db import Error as DBError
 from django.db import connection
 from django.utils import timezone
 
-from audit.cli import how_it_failed, is_new_database
-from audit.failures import Failure, failure_of, takes_no_changes
+from audit.cli import how_it_failed, is_away
+from audit.failures import takes_no_changes
 from flags.config_vars import name_of
 from flags.errors import UndeclaredFlag
 from flags.heroku import ways
@@ -76,7 +76,7 @@ def blind_plan(key: str, env: str, value: bool, error: DBError) -> Override:
         "While rows cannot be read, processes keep the last value that they read; those that start "
         "take the config var, else the YAML default.",
     ]
-    if failure_of(error) is Failure.AWAY and not is_new_database(error):
+    if is_away(error):
         facts.append(
             f"An app whose release phase needs this database, as that of {console_app(env)} does, "
             "takes a config var with its first release after the database is back, not before."
